@@ -1,0 +1,271 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+)
+
+// Vaults is the rows of room vault. Listings are keyset-paged; every query
+// names the vault.
+type Vaults interface {
+	InsertVault(ctx context.Context, v Vault) error
+	Vault(ctx context.Context, id hearkeep.VaultID) (Vault, error)
+	// SetRetention changes how long parts that are kept from now on live.
+	SetRetention(ctx context.Context, id hearkeep.VaultID, r Retention) error
+
+	InsertGeneration(ctx context.Context, g Generation) error
+	// Generations returns a vault's key pairs in ascending order of N.
+	Generations(ctx context.Context, vault hearkeep.VaultID) ([]Generation, error)
+
+	InsertKeyholder(ctx context.Context, k Keyholder) error
+	// Keyholder returns what an account holds of a vault, ascending by
+	// generation; ErrNotFound where it holds nothing or the vault is not there.
+	Keyholder(ctx context.Context, vault hearkeep.VaultID, account hearkeep.AccountID) ([]Keyholder, error)
+	// VaultsOf returns the vaults that an account holds, oldest first.
+	VaultsOf(ctx context.Context, account hearkeep.AccountID) ([]Vault, error)
+
+	InsertBinding(ctx context.Context, b Binding) error
+	// Binding is the one look-up without a vault: a door knows only its
+	// binding, and the binding's pin says which vault it belongs to.
+	Binding(ctx context.Context, id hearkeep.BindingID) (Binding, error)
+	Bindings(ctx context.Context, vault hearkeep.VaultID) ([]Binding, error)
+	// SetPin replaces the pin of a binding.
+	SetPin(ctx context.Context, vault hearkeep.VaultID, id hearkeep.BindingID, pin []byte) error
+	// EndBinding marks a binding as ended; its rows stay.
+	EndBinding(ctx context.Context, vault hearkeep.VaultID, id hearkeep.BindingID, at time.Time) error
+	// HandOut returns the binding's next number and counts on.
+	HandOut(ctx context.Context, vault hearkeep.VaultID, id hearkeep.BindingID) (hearkeep.Number, error)
+
+	InsertRecording(ctx context.Context, r Recording, parts []Part) error
+	Recording(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID) (Recording, error)
+	// Recordings lists newest first, strictly older than the cursor.
+	Recordings(ctx context.Context, vault hearkeep.VaultID, before Cursor, limit int) ([]Recording, error)
+	// RecordingsByNumber lists a binding's recordings numbered above after, ascending.
+	RecordingsByNumber(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, after hearkeep.Number, limit int) ([]Recording, error)
+	// LastRecording is the one with a binding's highest number.
+	LastRecording(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID) (Recording, error)
+	// Totals counts what a vault keeps.
+	Totals(ctx context.Context, vault hearkeep.VaultID) (Totals, error)
+	// DeleteRecording removes the row and its parts.
+	DeleteRecording(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID) error
+
+	// Parts returns a recording's parts with their bytes (audio has none here).
+	Parts(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID) ([]Part, error)
+	// PartsOf returns one kind of part of many recordings.
+	PartsOf(ctx context.Context, vault hearkeep.VaultID, ids []hearkeep.RecordingID, part hearkeep.Part) (map[hearkeep.RecordingID]Part, error)
+	InsertPart(ctx context.Context, vault hearkeep.VaultID, p Part) error
+	DeletePart(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID, part hearkeep.Part) error
+	// DueParts returns parts, of any vault, whose Until is not after now.
+	DueParts(ctx context.Context, now time.Time, limit int) ([]DuePart, error)
+
+	// InsertTombstones accounts for numbers that have no recording.
+	InsertTombstones(ctx context.Context, vault hearkeep.VaultID, outcome hearkeep.Outcome, at time.Time, runs []hearkeep.Run) error
+	// Tombstones returns a vault's tombstones, by binding and number.
+	Tombstones(ctx context.Context, vault hearkeep.VaultID) ([]Tombstone, error)
+	// EachVault calls fn with the id of every vault, for start-up and check.
+	EachVault(ctx context.Context, fn func(hearkeep.VaultID) error) error
+	// HasBlob reports whether any recording has this blob, for the sweep.
+	HasBlob(ctx context.Context, blob string) (bool, error)
+
+	// InsertErasure adds a row of the erasure journal and returns its number;
+	// ErrExists where the receipt was applied already.
+	InsertErasure(ctx context.Context, e Erasure) (int64, error)
+	// ErasuresAfter returns the journal above seq, ascending.
+	ErasuresAfter(ctx context.Context, seq int64, limit int) ([]Erasure, error)
+	// HasErasure reports whether a receipt was applied.
+	HasErasure(ctx context.Context, receipt hearkeep.ReceiptID) (bool, error)
+}
+
+// Retention is how long each purpose's parts are kept (V7).
+type Retention struct {
+	Audio time.Duration // audio and waveform
+	Words time.Duration
+	Turn  time.Duration
+}
+
+// Vault is where recordings lie.
+type Vault struct {
+	ID        hearkeep.VaultID
+	Kind      string // "personal"
+	Retention Retention
+	Created   time.Time
+}
+
+// Generation is one key pair of a vault. Signature is by the generation
+// before; the first is signed by itself.
+type Generation struct {
+	Vault      hearkeep.VaultID
+	N          hearkeep.Generation
+	HPKEPublic []byte
+	SignPublic []byte
+	Keyholders []hearkeep.AccountID
+	Signature  []byte
+	Created    time.Time
+}
+
+// Keyholder is a generation's secret sealed to one account.
+type Keyholder struct {
+	Vault      hearkeep.VaultID
+	Generation hearkeep.Generation
+	Account    hearkeep.AccountID
+	Wrap       []byte
+}
+
+// Binding ties a door to a vault. Signature is by the vault's generation;
+// Pin is under the house key and says what the Inbox may seal to.
+type Binding struct {
+	ID         hearkeep.BindingID
+	Vault      hearkeep.VaultID
+	Generation hearkeep.Generation
+	Source     hearkeep.Source
+	Label      []byte // the room's name, sealed under the house key
+	Rule       hearkeep.RoomRule
+	Signature  []byte
+	Pin        []byte
+	Next       hearkeep.Number // the number that HandOut gives next; 1 at first
+	Created    time.Time
+	Ended      time.Time // zero while bound
+}
+
+// Recording is what is readable of a kept recording.
+type Recording struct {
+	ID         hearkeep.RecordingID
+	Vault      hearkeep.VaultID
+	Binding    hearkeep.BindingID
+	Number     hearkeep.Number
+	Generation hearkeep.Generation
+	Envelope   hearkeep.EnvelopeID
+	Start      time.Time
+	Duration   time.Duration
+	Blob       string // name of the sealed audio; empty where none is kept
+	Kept       time.Time
+}
+
+// Part is one sealed piece of a recording.
+type Part struct {
+	Recording hearkeep.RecordingID
+	Part      hearkeep.Part
+	Version   uint64   // from 1
+	Size      int64    // of the ciphertext, in bytes
+	Hash      [32]byte // SHA-256 of the ciphertext
+	Bytes     []byte   // the ciphertext; nil for audio, which is a blob
+	Until     time.Time
+}
+
+// DuePart is a part whose time is over.
+type DuePart struct {
+	Vault     hearkeep.VaultID
+	Recording hearkeep.RecordingID
+	Part      hearkeep.Part
+}
+
+// Cursor is a place in a newest-first listing. The zero value is its begin.
+type Cursor struct {
+	Start time.Time
+	ID    hearkeep.RecordingID
+}
+
+// Totals counts a vault.
+type Totals struct {
+	Recordings int
+	Bytes      int64 // ciphertext, audio included
+	Speech     time.Duration
+	Oldest     time.Time
+	Newest     time.Time
+}
+
+// Tombstone accounts for numbers without a recording.
+type Tombstone struct {
+	hearkeep.Run
+	Outcome hearkeep.Outcome
+	At      time.Time
+}
+
+// Erasure is one row of the erasure journal: ids only.
+type Erasure struct {
+	Seq        int64
+	Receipt    hearkeep.ReceiptID
+	Vault      hearkeep.VaultID
+	Recordings []hearkeep.RecordingID
+	Parts      []hearkeep.Part // empty: all of them
+	Outcome    hearkeep.Outcome
+	At         time.Time
+}
+
+// Keys is the file of wrapped keys. It has no long readers, so that destroyed
+// keys leave it at once, and it is backed up apart.
+type Keys interface {
+	// Put stores wrapped part keys durably; concurrent callers share a commit.
+	Put(ctx context.Context, vault hearkeep.VaultID, keys []PartKey) error
+	// Part returns one wrapped key.
+	Part(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID, part hearkeep.Part, version uint64) ([]byte, error)
+	// PartsOf returns the wrapped keys of one kind of part of many recordings,
+	// each in its highest version.
+	PartsOf(ctx context.Context, vault hearkeep.VaultID, ids []hearkeep.RecordingID, part hearkeep.Part) (map[hearkeep.RecordingID]PartKey, error)
+	// Destroy removes keys and returns after they have left the file and its
+	// log: of the named parts, or of all parts where none is named. What is
+	// not there is no error.
+	Destroy(ctx context.Context, vault hearkeep.VaultID, ids []hearkeep.RecordingID, parts []hearkeep.Part) error
+	// Each lists the recordings that have keys, ascending above after, for
+	// the sweep and for check.
+	Each(ctx context.Context, after hearkeep.RecordingID, limit int) ([]KeyedRecording, error)
+
+	// PutEnvelope stores or replaces an envelope key's wrap.
+	PutEnvelope(ctx context.Context, vault hearkeep.VaultID, id hearkeep.EnvelopeID, wrap []byte) error
+	Envelope(ctx context.Context, vault hearkeep.VaultID, id hearkeep.EnvelopeID) ([]byte, error)
+}
+
+// PartKey is one wrapped part key.
+type PartKey struct {
+	Recording hearkeep.RecordingID
+	Part      hearkeep.Part
+	Version   uint64
+	Wrap      []byte
+}
+
+// KeyedRecording is a recording of which keys are stored.
+type KeyedRecording struct {
+	Vault     hearkeep.VaultID
+	Recording hearkeep.RecordingID
+	Parts     []hearkeep.Part
+}
+
+// Ledger is the rows of room ledger: a transparency log's leaves and hashes.
+type Ledger interface {
+	// Size is the number of entries.
+	Size(ctx context.Context) (int64, error)
+	// Append adds the entry numbered Size, and the tree hashes it completes.
+	Append(ctx context.Context, e LedgerEntry, hashes []TreeHash) error
+	// Hashes returns stored tree hashes in the order of the indexes.
+	Hashes(ctx context.Context, indexes []int64) ([][32]byte, error)
+	// Entries lists entries of a vault or, with a zero vault, of all, in
+	// ascending order from seq on.
+	Entries(ctx context.Context, vault hearkeep.VaultID, from int64, limit int) ([]LedgerEntry, error)
+	// EntriesOf lists entries of an account or of vaults, newest first, below seq.
+	EntriesOf(ctx context.Context, account hearkeep.AccountID, vaults []hearkeep.VaultID, before int64, limit int) ([]LedgerEntry, error)
+	// ExpireBodies removes bodies and salts of entries before a time; leaves stay.
+	ExpireBodies(ctx context.Context, before time.Time) (int, error)
+	// Checkpoint is the newest signed tree head, nil before the first.
+	Checkpoint(ctx context.Context) ([]byte, error)
+	SetCheckpoint(ctx context.Context, size int64, note []byte) error
+}
+
+// LedgerEntry is a leaf and, until it expires, the body it commits to.
+type LedgerEntry struct {
+	Seq     int64 // from 0
+	Leaf    [32]byte
+	Salt    []byte // nil once expired
+	Body    []byte // nil once expired
+	Kind    string
+	Vault   hearkeep.VaultID   // zero where none is concerned
+	Account hearkeep.AccountID // zero where none is concerned
+	At      time.Time
+}
+
+// TreeHash is one stored hash of the log's tree, by its tlog index.
+type TreeHash struct {
+	Index int64
+	Hash  [32]byte
+}
