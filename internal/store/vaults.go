@@ -64,8 +64,8 @@ type Vaults interface {
 	InsertTombstones(ctx context.Context, vault hearkeep.VaultID, outcome hearkeep.Outcome, at time.Time, runs []hearkeep.Run) error
 	// Tombstones returns a vault's tombstones, by binding and number.
 	Tombstones(ctx context.Context, vault hearkeep.VaultID) ([]Tombstone, error)
-	// EachVault calls fn with the id of every vault, for start-up and check.
-	EachVault(ctx context.Context, fn func(hearkeep.VaultID) error) error
+	// AllVaults returns the id of every vault, for start-up and check.
+	AllVaults(ctx context.Context) ([]hearkeep.VaultID, error)
 	// HasBlob reports whether any recording has this blob, for the sweep.
 	HasBlob(ctx context.Context, blob string) (bool, error)
 
@@ -74,8 +74,9 @@ type Vaults interface {
 	InsertErasure(ctx context.Context, e Erasure) (int64, error)
 	// ErasuresAfter returns the journal above seq, ascending.
 	ErasuresAfter(ctx context.Context, seq int64, limit int) ([]Erasure, error)
-	// HasErasure reports whether a receipt was applied.
-	HasErasure(ctx context.Context, receipt hearkeep.ReceiptID) (bool, error)
+	// Erasure returns what one receipt stands for; ErrNotFound where it was
+	// not applied, or concerns another vault.
+	Erasure(ctx context.Context, vault hearkeep.VaultID, receipt hearkeep.ReceiptID) (Erasure, error)
 }
 
 // Retention is how long each purpose's parts are kept (V7).
