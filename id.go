@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"database/sql/driver"
 	"encoding/hex"
+	"errors"
 	"fmt"
 )
 
@@ -39,22 +40,22 @@ type (
 	ReceiptID   = ID[ofReceipt]
 )
 
-// NewID returns a fresh random identifier.
-func NewID[Of any]() ID[Of] {
-	var id ID[Of]
+// NewID returns a fresh random identifier: NewID[VaultID]().
+func NewID[T ~[16]byte]() T {
+	var id T
 	rand.Read(id[:]) // never fails: crypto/rand aborts the program instead
 	return id
 }
 
-// ParseID reads the 32 lower-case hexadecimal digits that String writes.
-// Any other spelling is refused, so that one thing has one address.
-func ParseID[Of any](s string) (ID[Of], error) {
-	var id ID[Of]
+// ParseID reads the 32 lower-case hexadecimal digits that String writes. Any
+// other spelling is refused, so that one thing has one address.
+func ParseID[T ~[16]byte](s string) (T, error) {
+	var id, zero T
 	if len(s) != hex.EncodedLen(len(id)) {
-		return ID[Of]{}, fmt.Errorf("hearkeep: an id has %d characters, not %d", hex.EncodedLen(len(id)), len(s))
+		return zero, fmt.Errorf("hearkeep: an id has %d characters, not %d", hex.EncodedLen(len(id)), len(s))
 	}
-	if _, err := hex.Decode(id[:], []byte(s)); err != nil || id.String() != s {
-		return ID[Of]{}, fmt.Errorf("hearkeep: an id is lower-case hexadecimal")
+	if _, err := hex.Decode(id[:], []byte(s)); err != nil || hex.EncodeToString(id[:]) != s {
+		return zero, errors.New("hearkeep: an id is lower-case hexadecimal")
 	}
 	return id, nil
 }
@@ -70,7 +71,7 @@ func (id ID[Of]) MarshalText() ([]byte, error) { return []byte(id.String()), nil
 
 // UnmarshalText reads the form of String.
 func (id *ID[Of]) UnmarshalText(text []byte) error {
-	got, err := ParseID[Of](string(text))
+	got, err := ParseID[ID[Of]](string(text))
 	if err != nil {
 		return err
 	}
