@@ -192,6 +192,7 @@ type Erasure struct {
 	Recordings []hearkeep.RecordingID
 	Parts      []hearkeep.Part // empty: all of them
 	Outcome    hearkeep.Outcome
+	Entry      int64 // the ledger entry that records it
 	At         time.Time
 }
 
