@@ -69,11 +69,12 @@ type PinStatement struct {
 	Generation hearkeep.Generation
 	Verify     []byte // Ed25519 key of that generation
 	HPKE       []byte
+	SignedBy   []byte // Ed25519 key that signed the binding; stays when the pin advances
 }
 
 func (s PinStatement) context() context {
 	return contextOf(purposePin).id(s.Binding).id(s.Vault).uint(uint64(s.Generation)).
-		bytes(s.Verify).bytes(s.HPKE)
+		bytes(s.Verify).bytes(s.HPKE).bytes(s.SignedBy)
 }
 
 // MACPin authenticates a pin, so that whoever can write rows but has no house
