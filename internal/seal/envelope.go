@@ -61,6 +61,10 @@ func OpenEnvelope(k VaultKey, wrap []byte, c EnvelopeContext) (EnvelopeKey, erro
 	return EnvelopeKey{k: ek}, nil
 }
 
+// IsRewrapped reports whether an envelope's wrap is the one that RewrapEnvelope
+// made, which opens without HPKE.
+func IsRewrapped(wrap []byte) bool { return len(wrap) > 0 && wrap[0] == formatSymmetric }
+
 // RewrapEnvelope wraps an opened envelope key under the vault's symmetric
 // key, so that opening it again costs no HPKE operation.
 func RewrapEnvelope(k VaultKey, ek EnvelopeKey, c EnvelopeContext) ([]byte, error) {
