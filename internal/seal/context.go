@@ -36,7 +36,7 @@ const (
 	// Signatures and MACs.
 	purposeGeneration purpose = "generation" // vault, n, HPKE key, verification key, keyholders
 	purposeBinding    purpose = "binding"    // vault, generation, binding, source, rule, label hash, created
-	purposePin        purpose = "pin"        // binding, vault, generation, verification key, HPKE key
+	purposePin        purpose = "pin"        // binding, vault, generation, verification key, HPKE key, signed by
 	purposeBrowser    purpose = "browser"    // account, random
 )
 
