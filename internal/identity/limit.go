@@ -1,0 +1,105 @@
+package identity
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// limiter counts sign-in attempts in memory: so many at once, then one every
+// so often. It delays a guesser and locks nobody out: what one address uses
+// up is that address's alone, and a browser that signed in before has
+// attempts of its own.
+type limiter struct {
+	mu   sync.Mutex
+	full map[string]time.Time // when a key will have all its attempts back
+}
+
+// allowance is how many attempts a key has, and how long one takes to return.
+type allowance struct {
+	key   string
+	burst int
+	every time.Duration
+}
+
+const maxKeys = 100_000
+
+func newLimiter() *limiter { return &limiter{full: map[string]time.Time{}} }
+
+// attemptOf is what one attempt draws on: the name as tried from this address
+// (or by this known browser), and the address as a whole.
+func attemptOf(name string, from Visitor, known bool) []allowance {
+	if known {
+		return []allowance{{"known " + from.Known, 10, 10 * time.Second}}
+	}
+	addr := network(from.Addr)
+	return []allowance{
+		{"name " + addr + " " + name, 5, 20 * time.Second},
+		{"addr " + addr, 30, 4 * time.Second},
+	}
+}
+
+// network is what counts as one address: an IPv6 customer has a /64 to himself.
+func network(a netip.Addr) string {
+	a = a.Unmap()
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.String()
+}
+
+// take uses up one attempt of every allowance, or none and says how long to
+// wait until there is one again.
+func (l *limiter) take(now time.Time, of []allowance) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var wait time.Duration
+	for _, a := range of {
+		// The last of the burst is taken when full lies burst-1 steps ahead.
+		if over := l.full[a.key].Sub(now) - time.Duration(a.burst-1)*a.every; over > wait {
+			wait = over
+		}
+	}
+	if wait > 0 {
+		return wait
+	}
+	l.makeRoom(now)
+	for _, a := range of {
+		l.full[a.key] = later(l.full[a.key], now).Add(a.every)
+	}
+	return 0
+}
+
+// forgive gives the attempts back: the sign-in succeeded.
+func (l *limiter) forgive(of []allowance) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range of {
+		l.full[a.key] = l.full[a.key].Add(-a.every)
+	}
+}
+
+// makeRoom bounds the memory. A flood from very many networks may reset the
+// counts; two Argon2 computations at once remain the brake then.
+func (l *limiter) makeRoom(now time.Time) {
+	if len(l.full) < maxKeys {
+		return
+	}
+	for key, full := range l.full {
+		if !full.After(now) {
+			delete(l.full, key)
+		}
+	}
+	if len(l.full) >= maxKeys {
+		clear(l.full)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,178 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/seal"
+	"github.com/hearkeep/hearkeep/internal/store"
+)
+
+// A cookie is base64url(session id 16 ‖ secret 32). The server stores
+// SHA-256(id), and the account key wrapped under the secret.
+const cookieBytes = 16 + 32
+
+// begin makes a session for an account whose key was just unwrapped. The
+// caller stores the row.
+func (d *Desk) begin(a store.Account, key seal.AccountKey, from Visitor) (SignedIn, store.Session, error) {
+	var raw [cookieBytes]byte
+	rand.Read(raw[:])
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	row := store.Session{
+		IDHash: sha256.Sum256(raw[:16]), Account: a.ID,
+		Created: now, Expires: now.Add(SessionLife), SteppedUp: now, Used: now,
+		Agent: clip(from.Agent, 200),
+	}
+	var err error
+	if row.Wrap, err = seal.WrapSession([32]byte(raw[16:]), key, sessionContext(row)); err != nil {
+		return SignedIn{}, store.Session{}, fmt.Errorf("identity: begin session: %w", err)
+	}
+	who, err := verify(a, row, key)
+	if err != nil {
+		return SignedIn{}, store.Session{}, err
+	}
+	return SignedIn{
+		Who: who, Cookie: base64.RawURLEncoding.EncodeToString(raw[:]),
+		Expires: row.Expires, Known: d.browserMark(a.ID),
+	}, row, nil
+}
+
+func sessionContext(s store.Session) seal.SessionContext {
+	return seal.SessionContext{
+		Account: s.Account, SessionHash: s.IDHash,
+		Created: s.Created, Expires: s.Expires, SteppedUp: s.SteppedUp,
+	}
+}
+
+// verify opens the account's private key: the one place that makes a Verified.
+func verify(a store.Account, s store.Session, key seal.AccountKey) (Verified, error) {
+	private, err := seal.OpenAccountPrivate(key, a.ID, a.SealedPrivate)
+	if err != nil {
+		return Verified{}, fmt.Errorf("identity: open account %s: %w", a.ID, err)
+	}
+	return Verified{&session{
+		account: a.ID, name: a.Display, idHash: s.IDHash,
+		expires: s.Expires, steppedUp: s.SteppedUp, private: private,
+	}}, nil
+}
+
+// errSignIn answers every cookie and token that is not good, in the same words.
+func errSignIn(err error) error {
+	return hearkeep.Errorf(hearkeep.Unauthorized, "Please sign in.").Because(err)
+}
+
+// Authenticate returns whose session a cookie belongs to. A cookie that is
+// malformed, unknown, ended, or whose row was altered fails with Unauthorized.
+func (d *Desk) Authenticate(ctx context.Context, cookie string) (Verified, error) {
+	hash, secret, ok := splitCookie(cookie)
+	if !ok {
+		return Verified{}, errSignIn(nil)
+	}
+	var row store.Session
+	var account store.Account
+	err := d.store.View(ctx, func(tx *store.Tx) (err error) {
+		if row, err = tx.Identity.Session(ctx, hash); err != nil {
+			return err
+		}
+		account, err = tx.Identity.Account(ctx, row.Account)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return Verified{}, errSignIn(nil)
+	}
+	if err != nil {
+		return Verified{}, fmt.Errorf("identity: authenticate: %w", err)
+	}
+	now := time.Now()
+	if !now.Before(row.Expires) {
+		return Verified{}, errSignIn(nil)
+	}
+	key, err := seal.UnwrapSession(secret, row.Wrap, sessionContext(row))
+	if err != nil {
+		return Verified{}, errSignIn(err)
+	}
+	who, err := verify(account, row, key)
+	if err != nil {
+		return Verified{}, err
+	}
+	if now.Sub(row.Used) > time.Minute {
+		err = d.store.Update(ctx, func(tx *store.Tx) error { return tx.Identity.TouchSession(ctx, hash, now) })
+		if err != nil && !errors.Is(err, store.ErrFull) { // a full disk must not keep people out
+			return Verified{}, fmt.Errorf("identity: note use of session: %w", err)
+		}
+	}
+	return who, nil
+}
+
+// SignOut ends a cookie's session. A cookie that is not good has none to end.
+func (d *Desk) SignOut(ctx context.Context, cookie string) error {
+	who, err := d.Authenticate(ctx, cookie)
+	if hearkeep.CodeOf(err) == hearkeep.Unauthorized {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = d.store.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.Identity.DeleteSession(ctx, who.of.idHash); err != nil {
+			return err
+		}
+		_, err := d.ledger.Append(ctx, tx, who.entry(ledger.KindSignedOut, ""))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("identity: sign out %s: %w", who.Session(), err)
+	}
+	return nil
+}
+
+func splitCookie(cookie string) (idHash, secret [32]byte, ok bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cookie)
+	if err != nil || len(raw) != cookieBytes {
+		return idHash, secret, false
+	}
+	return sha256.Sum256(raw[:16]), [32]byte(raw[16:]), true
+}
+
+// browserMark tells a browser that signed in to an account from any other, so
+// that a stranger's guesses do not use up its attempts.
+func (d *Desk) browserMark(account hearkeep.AccountID) string {
+	var random [16]byte
+	rand.Read(random[:])
+	mac := seal.MACBrowser(d.house, account, random)
+	return base64.RawURLEncoding.EncodeToString(append(random[:], mac...))
+}
+
+func (d *Desk) knows(account hearkeep.AccountID, mark string) bool {
+	raw, err := base64.RawURLEncoding.DecodeString(mark)
+	if err != nil || len(raw) <= 16 {
+		return false
+	}
+	return seal.VerifyBrowser(d.house, account, [16]byte(raw[:16]), raw[16:]) == nil
+}
+
+// newSecret makes the secret of a one-use link, and the hash that is stored.
+func newSecret() (string, [32]byte) {
+	secret := strings.ToLower(rand.Text()) // 130 bits
+	return secret, hashSecret(secret)
+}
+
+func hashSecret(secret string) [32]byte { return sha256.Sum256([]byte(secret)) }
+
+func equalHash(a, b [32]byte) bool { return subtle.ConstantTimeCompare(a[:], b[:]) == 1 }
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "")
+}

@@ -1,0 +1,234 @@
+// Package ledger keeps the append-only record of openings, disclosures,
+// erasures, bindings, key changes, sign-ins and operator acts. It is a
+// transparency log (RFC 6962 trees, C2SP tlog-checkpoint) in the database
+// that it speaks of: a leaf is a salted commitment, the body behind it is
+// readable by the server and expires on its own clock, and every append signs
+// a new checkpoint in its transaction.
+//
+// It promises that an entry is on the disk when Write returns, that the tree
+// only grows, and that a log whose entries do not lead to its signed
+// checkpoint is refused at start. It refuses words: an Entry has no field for
+// what was said.
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/store"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Failures that callers act on.
+var (
+	// ErrForked says that the entries do not lead to the signed checkpoint:
+	// the database was altered, or an older copy was put in its place.
+	ErrForked = errors.New("ledger: the entries do not lead to the signed checkpoint")
+)
+
+// Kind says what an entry records.
+type Kind string
+
+// Kinds of entries.
+const (
+	KindOpened        Kind = "opened"         // ciphertext became words or sound for somebody
+	KindOpeningFailed Kind = "opening-failed" // it did not open: altered, swapped, or foreign
+	KindErased        Kind = "erased"
+	KindExpired       Kind = "expired"
+	KindKeepFailed    Kind = "keep-failed"  // a number was handed out and nothing was kept
+	KindKeys          Kind = "keys-changed" // an account, unlocker, vault or generation was made
+	KindBound         Kind = "bound"
+	KindUnbound       Kind = "unbound"
+	KindSignedIn      Kind = "signed-in"
+	KindSignedOut     Kind = "signed-out"
+	KindPaired        Kind = "paired" // a device received its token
+)
+
+// Entry is what is recorded of one event: ids, kinds, counts and times.
+type Entry struct {
+	Kind    Kind                `json:"kind"`
+	At      time.Time           `json:"at"` // UTC; set by Append where zero
+	Account *hearkeep.AccountID `json:"account,omitempty"`
+	Role    hearkeep.Role       `json:"role"`
+	Vault   *hearkeep.VaultID   `json:"vault,omitempty"`
+	Binding *hearkeep.BindingID `json:"binding,omitempty"`
+	Session string              `json:"session,omitempty"` // first 16 hex digits of the session's hash
+	Purpose string              `json:"purpose,omitempty"` // "listen", "read", "browse"
+	Filter  string              `json:"filter,omitempty"`  // the kind of filter, never its text
+	Count   int                 `json:"count,omitempty"`
+	Items   []hearkeep.Run      `json:"items,omitempty"`
+	Receipt *hearkeep.ReceiptID `json:"receipt,omitempty"`
+}
+
+// Ledger appends to one log. It may be used concurrently.
+type Ledger struct {
+	store  store.Store
+	signer note.Signer
+	known  note.Verifiers
+}
+
+// Write appends entries in a transaction of their own and returns the number
+// of the first, after they are on the disk.
+func (l *Ledger) Write(ctx context.Context, entries ...Entry) (int64, error) {
+	var seq int64
+	err := l.store.Update(ctx, func(tx *store.Tx) (err error) {
+		seq, err = l.Append(ctx, tx, entries...)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("ledger: write: %w", err)
+	}
+	return seq, nil
+}
+
+// Append adds entries to the transaction that they concern, signs the new
+// checkpoint in it, and returns the number of the first entry.
+func (l *Ledger) Append(ctx context.Context, tx *store.Tx, entries ...Entry) (int64, error) {
+	size, err := tx.Ledger.Size(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("ledger: size: %w", err)
+	}
+	first := size
+	for _, e := range entries {
+		if err := appendOne(ctx, tx, size, e); err != nil {
+			return 0, fmt.Errorf("ledger: append entry %d: %w", size, err)
+		}
+		size++
+	}
+	root, err := tlog.TreeHash(size, hashes(ctx, tx))
+	if err != nil {
+		return 0, fmt.Errorf("ledger: tree of %d: %w", size, err)
+	}
+	signed, err := note.Sign(&note.Note{Text: formatCheckpoint(l.signer.Name(), size, root)}, l.signer)
+	if err != nil {
+		return 0, fmt.Errorf("ledger: sign checkpoint %d: %w", size, err)
+	}
+	if err := tx.Ledger.SetCheckpoint(ctx, size, signed); err != nil {
+		return 0, fmt.Errorf("ledger: keep checkpoint %d: %w", size, err)
+	}
+	return first, nil
+}
+
+func appendOne(ctx context.Context, tx *store.Tx, seq int64, e Entry) error {
+	if e.At.IsZero() {
+		e.At = time.Now()
+	}
+	e.At = e.At.UTC().Truncate(time.Millisecond)
+	body, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	salt := make([]byte, 32)
+	rand.Read(salt)
+	leaf := Leaf(salt, body)
+	stored, err := tlog.StoredHashes(seq, leaf[:], hashes(ctx, tx))
+	if err != nil {
+		return err
+	}
+	tree := make([]store.TreeHash, len(stored))
+	for i, h := range stored {
+		tree[i] = store.TreeHash{Index: tlog.StoredHashIndex(0, seq) + int64(i), Hash: h}
+	}
+	row := store.LedgerEntry{Seq: seq, Leaf: leaf, Salt: salt, Body: body, Kind: string(e.Kind), At: e.At}
+	if e.Vault != nil {
+		row.Vault = *e.Vault
+	}
+	if e.Account != nil {
+		row.Account = *e.Account
+	}
+	return tx.Ledger.Append(ctx, row, tree)
+}
+
+// Leaf is the commitment that stands in the tree for a body:
+// SHA-256("hearkeep/v1/leaf" ‖ salt ‖ body).
+func Leaf(salt, body []byte) [32]byte {
+	h := sha256.New()
+	h.Write([]byte("hearkeep/v1/leaf"))
+	h.Write(salt)
+	h.Write(body)
+	return [32]byte(h.Sum(nil))
+}
+
+// Recorded is an entry as it stands in the log. Expired ones have lost their
+// body: only Seq, Kind and At are set.
+type Recorded struct {
+	Seq     int64
+	Expired bool
+	Entry
+}
+
+// EntriesOf lists what concerns an account or its vaults, newest first, below
+// the number before (math.MaxInt64 for the newest).
+func (l *Ledger) EntriesOf(ctx context.Context, account hearkeep.AccountID, vaults []hearkeep.VaultID, before int64, limit int) ([]Recorded, error) {
+	var rows []store.LedgerEntry
+	err := l.store.View(ctx, func(tx *store.Tx) (err error) {
+		rows, err = tx.Ledger.EntriesOf(ctx, account, vaults, before, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger: entries of account %s: %w", account, err)
+	}
+	return recorded(rows)
+}
+
+// Entries lists the log, or what concerns one vault, ascending from a number on.
+func (l *Ledger) Entries(ctx context.Context, vault hearkeep.VaultID, from int64, limit int) ([]Recorded, error) {
+	var rows []store.LedgerEntry
+	err := l.store.View(ctx, func(tx *store.Tx) (err error) {
+		rows, err = tx.Ledger.Entries(ctx, vault, from, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger: entries: %w", err)
+	}
+	return recorded(rows)
+}
+
+func recorded(rows []store.LedgerEntry) ([]Recorded, error) {
+	out := make([]Recorded, len(rows))
+	for i, r := range rows {
+		out[i] = Recorded{Seq: r.Seq, Expired: r.Body == nil, Entry: Entry{Kind: Kind(r.Kind), At: r.At}}
+		if r.Body == nil {
+			continue
+		}
+		if err := json.Unmarshal(r.Body, &out[i].Entry); err != nil {
+			return nil, fmt.Errorf("ledger: entry %d: %w", r.Seq, err)
+		}
+	}
+	return out, nil
+}
+
+// Expire removes bodies older than a year; their commitments stay.
+func (l *Ledger) Expire(ctx context.Context, now time.Time) (int, error) {
+	var n int
+	err := l.store.Update(ctx, func(tx *store.Tx) (err error) {
+		n, err = tx.Ledger.ExpireBodies(ctx, now.AddDate(-1, 0, 0))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("ledger: expire: %w", err)
+	}
+	return n, nil
+}
+
+// hashes reads stored tree hashes inside a transaction.
+func hashes(ctx context.Context, tx *store.Tx) tlog.HashReaderFunc {
+	return func(indexes []int64) ([]tlog.Hash, error) {
+		got, err := tx.Ledger.Hashes(ctx, indexes)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]tlog.Hash, len(got))
+		for i, h := range got {
+			out[i] = h
+		}
+		return out, nil
+	}
+}
