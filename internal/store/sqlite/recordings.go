@@ -1,0 +1,125 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/store"
+)
+
+func (v vaults) InsertRecording(ctx context.Context, r store.Recording, parts []store.Part) error {
+	err := v.put(ctx, `INSERT INTO recordings (vault, id, binding, number, generation, envelope, start, duration, blob, kept)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		r.Vault, r.ID, r.Binding, r.Number, r.Generation, r.Envelope, millis(r.Start), r.Duration, r.Blob, millis(r.Kept))
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if p.Recording != r.ID {
+			return errors.New("sqlite: a part of another recording")
+		}
+		if err := v.InsertPart(ctx, r.Vault, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const selectRecording = "SELECT vault, id, binding, number, generation, envelope, start, duration, blob, kept FROM recordings "
+
+func scanRecording(row *sql.Rows) (r store.Recording, err error) {
+	return r, row.Scan(&r.Vault, &r.ID, &r.Binding, &r.Number, &r.Generation, &r.Envelope, scanTime{&r.Start},
+		&r.Duration, &r.Blob, scanTime{&r.Kept})
+}
+
+func (v vaults) Recording(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID) (store.Recording, error) {
+	return one(ctx, v.tx, scanRecording, selectRecording+"WHERE vault = ? AND id = ?", vault, id)
+}
+
+func (v vaults) Recordings(ctx context.Context, vault hearkeep.VaultID, before store.Cursor, limit int) ([]store.Recording, error) {
+	start, id := millis(before.Start), before.ID
+	if before == (store.Cursor{}) {
+		start = math.MaxInt64
+		id = hearkeep.RecordingID{0xff} // any id: no recording starts then
+	}
+	return all(ctx, v.tx, scanRecording,
+		selectRecording+"WHERE vault = ? AND (start, id) < (?, ?) ORDER BY start DESC, id DESC LIMIT ?",
+		vault, start, id[:], limit)
+}
+
+func (v vaults) RecordingsByNumber(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, after hearkeep.Number, limit int) ([]store.Recording, error) {
+	return all(ctx, v.tx, scanRecording,
+		selectRecording+"WHERE vault = ? AND binding = ? AND number > ? ORDER BY number LIMIT ?",
+		vault, binding, after, limit)
+}
+
+func (v vaults) LastRecording(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID) (store.Recording, error) {
+	return one(ctx, v.tx, scanRecording,
+		selectRecording+"WHERE vault = ? AND binding = ? ORDER BY number DESC LIMIT 1", vault, binding)
+}
+
+func (v vaults) Totals(ctx context.Context, vault hearkeep.VaultID) (store.Totals, error) {
+	return one(ctx, v.tx, func(row *sql.Rows) (t store.Totals, err error) {
+		return t, row.Scan(&t.Recordings, &t.Speech, scanTime{&t.Oldest}, scanTime{&t.Newest}, &t.Bytes)
+	}, `SELECT count(*), coalesce(sum(duration), 0), coalesce(min(start), 0), coalesce(max(start), 0),
+			(SELECT coalesce(sum(size), 0) FROM parts WHERE vault = ?1)
+		FROM recordings WHERE vault = ?1`, vault)
+}
+
+func (v vaults) DeleteRecording(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID) error {
+	// Its parts go with it: ON DELETE CASCADE.
+	return v.change(ctx, "DELETE FROM recordings WHERE vault = ? AND id = ?", vault, id)
+}
+
+const selectPart = "SELECT recording, part, version, size, hash, until, bytes FROM parts "
+
+func scanPart(row *sql.Rows) (p store.Part, err error) {
+	return p, row.Scan(&p.Recording, &p.Part, &p.Version, &p.Size, scanHash{&p.Hash}, scanTime{&p.Until}, &p.Bytes)
+}
+
+func (v vaults) Parts(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID) ([]store.Part, error) {
+	parts, err := all(ctx, v.tx, scanPart, selectPart+"WHERE vault = ? AND recording = ? ORDER BY part", vault, id)
+	if err == nil && len(parts) == 0 { // a recording may have lost its last part
+		_, err = v.Recording(ctx, vault, id)
+	}
+	return parts, err
+}
+
+func (v vaults) PartsOf(ctx context.Context, vault hearkeep.VaultID, ids []hearkeep.RecordingID, part hearkeep.Part) (map[hearkeep.RecordingID]store.Part, error) {
+	parts, err := all(ctx, v.tx, scanPart,
+		selectPart+"WHERE vault = ? AND part = ? AND recording IN (SELECT unhex(value) FROM json_each(?))",
+		vault, part, idList(ids))
+	if err != nil {
+		return nil, err
+	}
+	of := make(map[hearkeep.RecordingID]store.Part, len(parts))
+	for _, p := range parts {
+		of[p.Recording] = p
+	}
+	return of, nil
+}
+
+func (v vaults) InsertPart(ctx context.Context, vault hearkeep.VaultID, p store.Part) error {
+	return v.put(ctx, `INSERT INTO parts (vault, recording, part, version, size, hash, until, bytes)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		vault, p.Recording, p.Part, p.Version, p.Size, p.Hash[:], millis(p.Until), p.Bytes)
+}
+
+func (v vaults) DeletePart(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID, part hearkeep.Part) error {
+	return v.change(ctx, "DELETE FROM parts WHERE vault = ? AND recording = ? AND part = ?", vault, id, part)
+}
+
+func (v vaults) DueParts(ctx context.Context, now time.Time, limit int) ([]store.DuePart, error) {
+	return all(ctx, v.tx, func(row *sql.Rows) (d store.DuePart, err error) {
+		return d, row.Scan(&d.Vault, &d.Recording, &d.Part)
+	}, "SELECT vault, recording, part FROM parts WHERE until <= ? ORDER BY until, vault, recording, part LIMIT ?",
+		millis(now), limit)
+}
+
+func (v vaults) HasBlob(ctx context.Context, blob string) (bool, error) {
+	return value[bool](ctx, v.tx, "SELECT EXISTS (SELECT 1 FROM recordings WHERE blob = ? AND blob <> '')", blob)
+}
