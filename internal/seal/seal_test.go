@@ -136,7 +136,7 @@ func TestZeroKeys(t *testing.T) {
 	wrap := make([]byte, SymmetricWrapSize)
 	wrap[0] = formatSymmetric
 	tests := map[string]func() error{
-		"WrapAccountKey of":   func() error { _, err := WrapAccountKey(AccountKey{}, UnlockerPublic{public.key}, a, u); return err },
+		"WrapAccountKey of":   func() error { _, err := WrapAccountKey(AccountKey{}, UnlockerPublic(public), a, u); return err },
 		"WrapAccountKey to":   func() error { _, err := WrapAccountKey(ak, UnlockerPublic{}, a, u); return err },
 		"UnwrapAccountKey":    func() error { _, err := UnwrapAccountKey(nil, UnlockerPrivate{}, a, u); return err },
 		"SealUnlockerList":    func() error { _, err := SealUnlockerList(AccountKey{}, a, nil); return err },
@@ -200,7 +200,7 @@ func TestParsePublic(t *testing.T) {
 	if err != nil || !again.Equal(public) || !PublicOfAccount(private).Equal(public) {
 		t.Errorf("a public key does not survive its bytes: %v", err)
 	}
-	if unlocker, err := ParseUnlockerPublic(b); err != nil || !unlocker.Equal(UnlockerPublic{public.key}) {
+	if unlocker, err := ParseUnlockerPublic(b); err != nil || !unlocker.Equal(UnlockerPublic(public)) {
 		t.Errorf("an unlocker's public key does not survive its bytes: %v", err)
 	}
 	for _, bad := range [][]byte{nil, b[1:], append(b, 0), make([]byte, 32), []byte(strings.Repeat("\xff", PublicKeySize))} {
@@ -229,7 +229,7 @@ func TestLimits(t *testing.T) {
 	_, public, _ := NewAccountPair()
 	list := make([]ListedUnlocker, MaxUnlockers+1)
 	for i := range list {
-		list[i].Public = UnlockerPublic{public.key}
+		list[i].Public = UnlockerPublic(public)
 	}
 	if _, err := SealUnlockerList(NewAccountKey(), id, list); !errors.Is(err, ErrFormat) {
 		t.Errorf("too many unlockers: got %v, want %v", err, ErrFormat)
