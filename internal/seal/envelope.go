@@ -50,7 +50,7 @@ func OpenEnvelope(k VaultKey, wrap []byte, c EnvelopeContext) (EnvelopeKey, erro
 	}
 	var ek *key
 	var err error
-	if len(wrap) > 0 && wrap[0] == formatSymmetric {
+	if IsRewrapped(wrap) {
 		ek, err = openKeyUnder(k.v.wrap, c.fields(purposeEnvelope), wrap)
 	} else {
 		ek, err = openWith(k.v.pair, c.fields(purposeEnvelope), wrap)
@@ -61,8 +61,8 @@ func OpenEnvelope(k VaultKey, wrap []byte, c EnvelopeContext) (EnvelopeKey, erro
 	return EnvelopeKey{k: ek}, nil
 }
 
-// IsRewrapped reports whether an envelope's wrap is the one that RewrapEnvelope
-// made, which opens without HPKE.
+// IsRewrapped reports whether an envelope's wrap has the form that
+// RewrapEnvelope makes, which opens without HPKE. It does not say that it opens.
 func IsRewrapped(wrap []byte) bool { return len(wrap) > 0 && wrap[0] == formatSymmetric }
 
 // RewrapEnvelope wraps an opened envelope key under the vault's symmetric

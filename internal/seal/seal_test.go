@@ -250,6 +250,9 @@ func TestTokenMayAndMayNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := must(RewrapEnvelope(k, ek, ec))
+	if IsRewrapped(wrap) || !IsRewrapped(again) || IsRewrapped(nil) {
+		t.Error("a fresh wrap and a re-wrapped one are not told apart")
+	}
 	for _, write := range []bool{false, true} {
 		t.Run(fmt.Sprintf("write=%t", write), func(t *testing.T) {
 			secret := [32]byte{1}
