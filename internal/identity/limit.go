@@ -58,7 +58,7 @@ func (l *limiter) take(now time.Time, of []allowance) time.Duration {
 	var wait time.Duration
 	for _, a := range of {
 		// The last of the burst is taken when full lies burst-1 steps ahead.
-		if over := l.full[a.key].Sub(now) - time.Duration(a.burst-1)*a.every; over > wait {
+		if over := later(l.full[a.key], now).Sub(now) - time.Duration(a.burst-1)*a.every; over > wait {
 			wait = over
 		}
 	}
