@@ -1,0 +1,122 @@
+package archtest
+
+import (
+	"slices"
+	"strings"
+)
+
+// row says what a room may import of ours, besides the words.
+type row struct {
+	room string
+	may  []string
+}
+
+// rows is DESIGN's import table, one row a folder with Go files below
+// internal, whether it has been built yet or not. What a driver or a suite of
+// contract tests needs stands in a row of its own.
+func rows() []row {
+	return []row{
+		{"seal", nil},
+		{"blob", nil},
+		{"blob/files", []string{"blob"}},
+		{"blob/s3", []string{"blob"}},
+		{"blob/blobtest", []string{"blob"}},
+		{"store", nil},
+		{"store/sqlite", []string{"store"}},
+		{"store/postgres", []string{"store"}},
+		{"store/storetest", []string{"store"}},
+		{"sound", nil},
+		{"wyoming", nil},
+		{"understand", nil},
+		{"notify", []string{"store"}},
+		{"speech", []string{"wyoming", "sound"}},
+		{"archive", []string{"seal"}},
+		{"ledger", []string{"store"}},
+		{"identity", []string{"seal", "store", "ledger", "notify"}},
+		{"vault", []string{"seal", "blob", "store", "ledger", "identity"}},
+		{"act", []string{"seal", "store", "notify"}},
+		{"hear", []string{"vault", "identity", "speech", "understand", "act", "wyoming", "sound", "ledger", "store", "notify"}},
+		{"rights", []string{"vault", "archive", "identity", "ledger", "notify", "store", "sound"}},
+		{"incident", []string{"ledger", "notify", "store"}},
+		{"retention", []string{"vault", "ledger", "store"}},
+		{"corpus", []string{"vault", "ledger", "store", "sound"}},
+		{"reveal", []string{"vault"}},
+		{"portal", []string{"identity", "vault", "hear", "act", "ledger", "rights", "incident", "retention", "corpus", "reveal", "notify"}},
+		{"archtest", nil},
+	}
+}
+
+// testHelpers are the rooms that any room's tests may import besides its row:
+// the contract suites, and the real drivers, because tests run on real SQLite
+// and real files rather than on imitations.
+func testHelpers() []string {
+	return []string{"store/storetest", "store/sqlite", "blob/blobtest", "blob/files"}
+}
+
+// routeTable is the one file that registers handlers.
+const routeTable = "internal/portal/routes.go"
+
+// revealers are the folders whose code may turn Words, and other values that
+// print redacted, into text; with the reason. Tests may everywhere.
+func revealers() map[string]string {
+	return map[string]string{
+		".":                   "declares Reveal",
+		"cmd/hearkeep":        "prints the answer to who said it",
+		"internal/seal":       "derives keys from what a person typed",
+		"internal/identity":   "gives the recovery kit to its owner, once",
+		"internal/vault":      "seals words, and searches them in an unlocked Room",
+		"internal/archive":    "writes transcripts into the owner's archive",
+		"internal/speech":     "pronounces answers, and gives names to the recogniser",
+		"internal/understand": "matches sentences against templates",
+		"internal/act":        "names timers, under the house key",
+		"internal/hear":       "carries words from one stage to the next",
+		"internal/reveal":     "works out what words give away, in the unlocked session",
+		"internal/portal":     "shows words to their keyholder",
+	}
+}
+
+func mayReveal(folder string) bool { return revealers()[folder] != "" }
+
+// cryptoEverywhere is randomness, checksums, comparison in constant time, and
+// connections: nothing with which speech could be sealed or opened.
+func cryptoEverywhere() []string {
+	return []string{"crypto/rand", "crypto/sha256", "crypto/subtle", "crypto/tls", "crypto/x509"}
+}
+
+// cryptoOf lists by room what else it may import; seal may everything.
+func cryptoOf(room string) []string {
+	switch room {
+	case "ledger": // signs checkpoints: C2SP signed-note
+		return []string{"crypto/ed25519", "golang.org/x/mod/sumdb/note"}
+	case "sound": // FLAC's own checksum
+		return []string{"crypto/md5"}
+	}
+	return nil
+}
+
+func isCrypto(name string) bool {
+	return under(name, "crypto") || under(name, "golang.org/x/crypto") || under(name, "golang.org/x/mod/sumdb/note") || strings.HasPrefix(name, "filippo.io/")
+}
+
+func mayImportCrypto(room, name string) bool {
+	return room == "seal" || slices.Contains(cryptoEverywhere(), name) || slices.Contains(cryptoOf(room), name)
+}
+
+// constants are the functions whose result nobody can change, so that a
+// package-level variable may hold it.
+func constants() []string {
+	return []string{
+		"errors.New", "fmt.Errorf", "hearkeep.Errorf",
+		"regexp.MustCompile", "strings.NewReplacer", "crc32.MakeTable",
+	}
+}
+
+func rowOf(room string) *row {
+	all := rows()
+	for i := range all {
+		if all[i].room == room {
+			return &all[i]
+		}
+	}
+	return nil
+}
