@@ -4,8 +4,8 @@
 // It promises that Update and Keys.Put return after an fsync that concurrent
 // callers share, and that Keys.Destroy returns after the destroyed wraps have
 // left keys.db and its log, byte for byte. Files are readable by their owner
-// only. It refuses a second process that would write, a schema newer than the
-// program, and files that are not its own.
+// only. It refuses a schema newer than the program and files that are not
+// databases. That one process at a time writes is for the caller to see to.
 //
 // Code in the same process must not open and close hearkeep.db or keys.db by
 // other means: POSIX drops all of a process's locks on a file when any
@@ -19,9 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 
-	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/store"
 )
 
@@ -29,36 +27,24 @@ import (
 const (
 	rowsFile = "hearkeep.db"
 	keysFile = "keys.db"
-	lockFile = "hearkeep.lock"
 )
 
 // Store is a store.Store on SQLite.
 type Store struct {
 	rows  *database
 	keys  *keys
-	lock  *os.File // nil when opened to read only
 	close func() error
 }
 
 var _ store.Store = (*Store)(nil)
 
 // Open opens the store in dir, making it where it is not there, and brings its
-// schema up to date. Only one Store at a time may be open on a folder.
+// schema up to date.
 func Open(ctx context.Context, dir string) (*Store, error) {
 	if err := ownFolder(dir); err != nil {
 		return nil, fmt.Errorf("sqlite: folder: %w", err)
 	}
-	lock, err := lockFolder(dir)
-	if err != nil {
-		return nil, err
-	}
-	s, err := open(ctx, dir, readWrite)
-	if err != nil {
-		lock.Close()
-		return nil, err
-	}
-	s.lock = lock
-	return s, nil
+	return open(ctx, dir, readWrite)
 }
 
 // OpenReadOnly opens the store in dir to look at it, also while a server runs
@@ -110,11 +96,7 @@ func (s *Store) Check(ctx context.Context) error {
 func (s *Store) Close() error { return s.close() }
 
 func (s *Store) closeAll() error {
-	err := errors.Join(s.rows.close(), s.keys.db.close())
-	if s.lock != nil {
-		err = errors.Join(err, s.lock.Close())
-	}
-	return err
+	return errors.Join(s.rows.close(), s.keys.db.close())
 }
 
 // ownFolder makes dir, durably, and closes it to everybody but its owner.
@@ -134,22 +116,4 @@ func syncFolder(dir string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
-}
-
-// lockFolder takes the folder for this Store; the lock ends with the process.
-func lockFolder(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("sqlite: lock: %w", err)
-	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if err == nil {
-		return f, nil
-	}
-	f.Close()
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, hearkeep.Errorf(hearkeep.Conflict, "Another Hearkeep is using this folder.").
-			WithHint("Stop it first, or choose another folder.").Because(err)
-	}
-	return nil, fmt.Errorf("sqlite: lock: %w", err)
 }

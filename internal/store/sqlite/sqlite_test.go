@@ -15,7 +15,8 @@ func TestContract(t *testing.T) {
 			if err := st.Close(); err != nil {
 				t.Fatal(err)
 			}
-			return openStore(t, dir)
+			st = openStore(t, dir)
+			return st
 		}
 	})
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"flag"
 	"slices"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 // compares all that can be seen after each.
 func model(t *testing.T, open Opener) {
 	st, _ := open(t)
+	fewer(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &machine{ctx: t.Context(), st: st}
 		for range 2 { // new vaults each time: the store is shared by all runs
@@ -30,6 +32,17 @@ func model(t *testing.T, open Opener) {
 			"fail":   m.fail,
 		})
 	})
+}
+
+// fewer runs 25 checks unless -rapid.checks asks for more: each of their steps
+// waits for the disk.
+func fewer(t *testing.T) {
+	checks := flag.Lookup("rapid.checks")
+	if checks == nil || checks.Value.String() != checks.DefValue {
+		return
+	}
+	checks.Value.Set("25")
+	t.Cleanup(func() { checks.Value.Set(checks.DefValue) })
 }
 
 type machine struct {
