@@ -141,7 +141,7 @@ func (c *checker) file(f *source) {
 }
 
 // imported holds one import against the tables. Test files keep every rule but
-// one: they may also import what testHelpers lists.
+// one: of ours they may import what testMay lists.
 func (c *checker) imported(f *source, spec ast.Node, name string) {
 	first, _, _ := strings.Cut(name, "/")
 	local, ours := strings.CutPrefix(name, module)
@@ -173,7 +173,7 @@ func (c *checker) importedRoom(f *source, spec ast.Node, local string) {
 		c.at(f, spec, "imports %s: only rooms and cmd import rooms", local)
 	case rowOf(f.room()) == nil:
 		c.at(f, spec, "is in %s, which has no row in the import table", f.folder)
-	case !isRoom || !slices.Contains(rowOf(f.room()).may, to) && !(f.test && slices.Contains(testHelpers(), to)):
+	case !isRoom || !slices.Contains(rowOf(f.room()).may, to) && !(f.test && slices.Contains(testMay(f.room()), to)):
 		c.at(f, spec, "imports %s: the row of %s does not allow it", strings.TrimPrefix(local, "internal/"), f.room())
 	}
 }

@@ -46,9 +46,22 @@ func rows() []row {
 	}
 }
 
-// testHelpers are the rooms that any room's tests may import besides its row:
-// the contract suites, and the real drivers, because tests run on real SQLite
-// and real files rather than on imitations.
+// A room's tests wire what stands under the room, as cmd does for the program:
+// they may import what its row reaches, through other rows too, and
+// testHelpers: the contract suites, and the real drivers, because tests run on
+// real SQLite and real files rather than on imitations. A room above or beside
+// theirs they may not.
+func testMay(room string) []string {
+	may := testHelpers()
+	for next := []string{room}; len(next) > 0; next = next[1:] {
+		if r := rowOf(next[0]); r != nil {
+			next = append(next, r.may...)
+			may = append(may, r.may...)
+		}
+	}
+	return may
+}
+
 func testHelpers() []string {
 	return []string{"store/storetest", "store/sqlite", "blob/blobtest", "blob/files"}
 }
@@ -107,7 +120,7 @@ func mayImportCrypto(room, name string) bool {
 func constants() []string {
 	return []string{
 		"errors.New", "fmt.Errorf", "hearkeep.Errorf",
-		"regexp.MustCompile", "strings.NewReplacer", "crc32.MakeTable",
+		"regexp.MustCompile", "strings.NewReplacer", "crc32.MakeTable", "time.Date",
 	}
 }
 

@@ -13,12 +13,12 @@ import (
 //	var _ = …                an assertion
 //	//go:embed …             what the compiler filled in
 //	var x = errors.New(…)    the result of a function listed in constants
-//	var x = []string{…}      an unexported table that the package never writes
+//	var x = []string{…}      an unexported table
 //
-// A table is written where its name, or what is reached from it, is assigned
+// the last two only where the package never writes them. A name is written where its name, or what is reached from it, is assigned
 // to, incremented, deleted from, cleared, copied into or has its address
 // taken. Names are compared without regard to scope: a local variable that
-// shadows a table and is written counts, and wants another name.
+// shadows one and is written counts, and wants another name.
 func (c *checker) variables(files []*source) {
 	written := map[string]bool{}
 	for _, f := range files {
@@ -49,11 +49,10 @@ func (c *checker) group(f *source, group *ast.GenDecl, written map[string]bool) 
 			case name.Name == "_":
 			case len(spec.Values) != len(spec.Names):
 				c.at(f, name, "declares %s, which the program fills in as it runs: a package has no state", name.Name)
-			case isConstant(spec.Values[i]):
-			case !isTable(spec.Values[i]) || name.IsExported():
-				c.at(f, name, "declares %s, which can change: a package has no state", name.Name)
 			case written[name.Name]:
-				c.at(f, name, "declares the table %s and writes it: a package has no state", name.Name)
+				c.at(f, name, "declares %s and writes it: a package has no state", name.Name)
+			case !isConstant(spec.Values[i]) && (!isTable(spec.Values[i]) || name.IsExported()):
+				c.at(f, name, "declares %s, which can change: a package has no state", name.Name)
 			}
 		}
 	}
