@@ -1,0 +1,301 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/blob"
+	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/store"
+)
+
+// Receipt is the declaration that something was erased.
+type Receipt struct {
+	ID       hearkeep.ReceiptID
+	Vault    hearkeep.VaultID
+	At       time.Time
+	Count    int
+	Outcome  hearkeep.Outcome
+	Entry    int64     // the ledger entry that records it
+	KeysGone time.Time // when the last copy of the keys is gone
+}
+
+// jobBlob is the background work of removing the audio of an erased recording.
+const jobBlob = "remove-blob"
+
+// eraseBatch bounds one erasure's transaction.
+const eraseBatch = 1000
+
+// Erase forgets recordings for good: their keys first. It returns after the
+// keys have left the disk. An id that is not in this vault fails with
+// NotFound, and nothing is erased.
+func (r *Room) Erase(ctx context.Context, ids ...hearkeep.RecordingID) (Receipt, error) {
+	if len(ids) == 0 {
+		return Receipt{}, hearkeep.Errorf(hearkeep.Invalid, "Nothing was chosen.")
+	}
+	if len(ids) > eraseBatch {
+		return Receipt{}, hearkeep.Errorf(hearkeep.TooLarge, "That is too much to erase in one go.").WithHint("At most %d recordings at a time, or everything.", eraseBatch)
+	}
+	for _, id := range ids {
+		if _, err := r.recording(ctx, id); err != nil {
+			return Receipt{}, err
+		}
+	}
+	e := store.Erasure{Vault: r.vault.ID, Recordings: ids, Outcome: hearkeep.OutcomeErased}
+	return r.keep.erase(ctx, e, entryOf(r.who, r.vault.ID, ledger.KindErased, "chosen"))
+}
+
+// EraseAll forgets everything that this vault keeps.
+func (r *Room) EraseAll(ctx context.Context) (Receipt, error) {
+	return r.keep.eraseAll(ctx, r.vault.ID, entryOf(r.who, r.vault.ID, ledger.KindErased, "everything"))
+}
+
+// eraseAll works in batches and sums them up in the last receipt, which is
+// the one that people are given; each batch has a ledger entry of its own.
+func (k *Keep) eraseAll(ctx context.Context, vault hearkeep.VaultID, entry ledger.Entry) (Receipt, error) {
+	var sum Receipt
+	for {
+		var recs []store.Recording
+		err := k.store.View(ctx, func(tx *store.Tx) (err error) {
+			recs, err = tx.Vaults.Recordings(ctx, vault, store.Cursor{}, eraseBatch)
+			return err
+		})
+		if err != nil {
+			return sum, fmt.Errorf("vault: erase all of %s: %w", vault, err)
+		}
+		if len(recs) == 0 {
+			break
+		}
+		e := store.Erasure{Vault: vault, Outcome: hearkeep.OutcomeErased}
+		for _, rec := range recs {
+			e.Recordings = append(e.Recordings, rec.ID)
+		}
+		done, err := k.erase(ctx, e, entry)
+		if err != nil {
+			return sum, err
+		}
+		done.Count += sum.Count
+		sum = done
+	}
+	if sum.Count == 0 {
+		return sum, hearkeep.Errorf(hearkeep.NotFound, "There is nothing to erase: this keep is empty.")
+	}
+	return sum, nil
+}
+
+// Receipt returns what a receipt of this vault stands for.
+func (r *Room) Receipt(ctx context.Context, id hearkeep.ReceiptID) (Receipt, error) {
+	var e store.Erasure
+	err := r.keep.store.View(ctx, func(tx *store.Tx) (err error) {
+		e, err = tx.Vaults.Erasure(ctx, r.vault.ID, id)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return Receipt{}, errGone()
+	}
+	if err != nil {
+		return Receipt{}, fmt.Errorf("vault: receipt %s: %w", id, err)
+	}
+	return receiptOf(e), nil
+}
+
+func receiptOf(e store.Erasure) Receipt {
+	// No backup of the keys is made by this version, so that the last copy is
+	// gone with the erasure itself.
+	return Receipt{ID: e.Receipt, Vault: e.Vault, At: e.At, Count: len(e.Recordings), Outcome: e.Outcome, Entry: e.Entry, KeysGone: e.At}
+}
+
+// Eraser erases and counts in one vault by metadata alone. It opens nothing.
+type Eraser struct {
+	keep  *Keep
+	vault hearkeep.VaultID
+}
+
+// Eraser returns the Eraser of a vault.
+func (k *Keep) Eraser(vault hearkeep.VaultID) *Eraser { return &Eraser{k, vault} }
+
+// Last erases a binding's newest recording, as "delete what I just said" does.
+// NotFound where the binding keeps nothing.
+func (e *Eraser) Last(ctx context.Context, binding hearkeep.BindingID) (Receipt, error) {
+	var rec store.Recording
+	err := e.keep.store.View(ctx, func(tx *store.Tx) (err error) {
+		rec, err = tx.Vaults.LastRecording(ctx, e.vault, binding)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return Receipt{}, errGone()
+	}
+	if err != nil {
+		return Receipt{}, fmt.Errorf("vault: last recording of binding %s: %w", binding, err)
+	}
+	entry := ledger.Entry{Kind: ledger.KindErased, Role: hearkeep.RoleDevice, Vault: &e.vault, Binding: &binding, Purpose: "by voice"}
+	return e.keep.erase(ctx, store.Erasure{Vault: e.vault, Recordings: []hearkeep.RecordingID{rec.ID}, Outcome: hearkeep.OutcomeErased}, entry)
+}
+
+// Totals counts what the vault keeps, and for how long.
+func (e *Eraser) Totals(ctx context.Context) (t store.Totals, r store.Retention, err error) {
+	err = e.keep.store.View(ctx, func(tx *store.Tx) error {
+		v, err := tx.Vaults.Vault(ctx, e.vault)
+		if err != nil {
+			return err
+		}
+		r = v.Retention
+		t, err = tx.Vaults.Totals(ctx, e.vault)
+		return err
+	})
+	if err != nil {
+		return t, r, fmt.Errorf("vault: totals of %s: %w", e.vault, err)
+	}
+	return t, r, nil
+}
+
+// erase is the one order in which anything is forgotten: the journal says
+// what is meant, the keys leave the disk, and then rows, tombstones and the
+// ledger follow in one transaction. After a crash the journal finishes it.
+func (k *Keep) erase(ctx context.Context, e store.Erasure, entry ledger.Entry) (Receipt, error) {
+	e.Receipt, e.At = hearkeep.NewID[hearkeep.ReceiptID](), time.Now().UTC().Truncate(time.Millisecond)
+	done, err := k.eraseOnce(ctx, e, entry)
+	if isFull(err) && k.reserve != nil {
+		k.log.Warn("the disk is full: the reserve is given up so that erasing goes on")
+		if rerr := k.reserve.Release(); rerr != nil {
+			return Receipt{}, fmt.Errorf("vault: erase: release reserve: %w", errors.Join(err, rerr))
+		}
+		done, err = k.eraseOnce(ctx, e, entry)
+	}
+	if err != nil {
+		return Receipt{}, fmt.Errorf("vault: erase in %s: %w", e.Vault, err)
+	}
+	if err := k.removeBlobs(ctx); err != nil { // noise without keys; the job tries again
+		k.log.Warn("erased audio is not yet unlinked", "err", err)
+	}
+	return receiptOf(done), nil
+}
+
+func isFull(err error) bool { return errors.Is(err, store.ErrFull) || errors.Is(err, blob.ErrFull) }
+
+func (k *Keep) eraseOnce(ctx context.Context, e store.Erasure, entry ledger.Entry) (store.Erasure, error) {
+	if err := k.journal.Append(ctx, e); err != nil {
+		return e, fmt.Errorf("journal: %w", err)
+	}
+	return k.finish(ctx, e, entry)
+}
+
+// finish applies an erasure. It may be repeated: what is gone is gone.
+func (k *Keep) finish(ctx context.Context, e store.Erasure, entry ledger.Entry) (store.Erasure, error) {
+	if err := k.store.Keys().Destroy(ctx, e.Vault, e.Recordings, e.Parts); err != nil {
+		return e, fmt.Errorf("destroy keys: %w", err)
+	}
+	err := k.store.Update(ctx, func(tx *store.Tx) error {
+		gone, err := deleteRows(ctx, tx, e)
+		if err != nil {
+			return err
+		}
+		runs := runsOf(gone)
+		if len(runs) > 0 {
+			if err := tx.Vaults.InsertTombstones(ctx, e.Vault, e.Outcome, e.At, runs); err != nil {
+				return err
+			}
+		}
+		entry.Receipt, entry.Count, entry.Items, entry.At = &e.Receipt, len(e.Recordings), runs, e.At
+		if e.Entry, err = k.ledger.Append(ctx, tx, entry); err != nil {
+			return err
+		}
+		e.Seq, err = tx.Vaults.InsertErasure(ctx, e)
+		return err
+	})
+	return e, err
+}
+
+// deleteRows removes the rows of an erasure's recordings, and returns those
+// of which nothing is left.
+func deleteRows(ctx context.Context, tx *store.Tx, e store.Erasure) ([]store.Recording, error) {
+	var gone []store.Recording
+	for _, id := range e.Recordings {
+		rec, err := tx.Vaults.Recording(ctx, e.Vault, id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // a repeated erasure
+		}
+		if err != nil {
+			return nil, err
+		}
+		left, err := deleteParts(ctx, tx, rec, e.Parts)
+		if err != nil {
+			return nil, err
+		}
+		if left > 0 {
+			continue
+		}
+		if err := tx.Vaults.DeleteRecording(ctx, e.Vault, id); err != nil {
+			return nil, err
+		}
+		gone = append(gone, rec)
+	}
+	return gone, nil
+}
+
+// deleteParts removes the named parts, or all where none is named, and
+// returns how many are left.
+func deleteParts(ctx context.Context, tx *store.Tx, rec store.Recording, named []hearkeep.Part) (int, error) {
+	have, err := tx.Vaults.Parts(ctx, rec.Vault, rec.ID)
+	if err != nil {
+		return 0, err
+	}
+	left := 0
+	for _, p := range have {
+		if !names(named, p.Part) {
+			left++
+			continue
+		}
+		if err := tx.Vaults.DeletePart(ctx, rec.Vault, rec.ID, p.Part); err != nil {
+			return 0, err
+		}
+		if p.Part == hearkeep.PartAudio {
+			if err := tx.Jobs.Enqueue(ctx, jobBlob, []byte(rec.Blob)); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return left, nil
+}
+
+func names(parts []hearkeep.Part, p hearkeep.Part) bool {
+	for _, n := range parts {
+		if n == p {
+			return true
+		}
+	}
+	return len(parts) == 0
+}
+
+// removeBlobs does the due jobs of unlinking erased audio.
+func (k *Keep) removeBlobs(ctx context.Context) error {
+	for {
+		var jobs []store.Job
+		err := k.store.View(ctx, func(tx *store.Tx) (err error) {
+			jobs, err = tx.Jobs.Due(ctx, jobBlob, time.Now(), 100)
+			return err
+		})
+		if err != nil || len(jobs) == 0 {
+			return err
+		}
+		for _, j := range jobs {
+			if err := k.blobs.Delete(ctx, string(j.Payload)); err != nil {
+				return err
+			}
+		}
+		err = k.store.Update(ctx, func(tx *store.Tx) error {
+			for _, j := range jobs {
+				if err := tx.Jobs.Done(ctx, j.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,320 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/blob"
+	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/seal"
+	"github.com/hearkeep/hearkeep/internal/store"
+)
+
+// Inbox adds recordings to one binding. It holds public keys only: what it
+// adds, it cannot read back.
+type Inbox struct {
+	keep    *Keep
+	binding store.Binding
+	pin     pin
+}
+
+// Device returns the Inbox of a device whose token was shown.
+func (k *Keep) Device(ctx context.Context, d identity.Device) (*Inbox, error) {
+	id, ok := d.Binding()
+	if !ok {
+		return nil, hearkeep.Errorf(hearkeep.Unauthorized, "This device is not connected to a keep.")
+	}
+	return k.inbox(ctx, id)
+}
+
+// inbox checks a binding's row against its pin and its signature.
+func (k *Keep) inbox(ctx context.Context, id hearkeep.BindingID) (*Inbox, error) {
+	var b store.Binding
+	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
+		b, err = tx.Vaults.Binding(ctx, id)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) || err == nil && !b.Ended.IsZero() {
+		return nil, hearkeep.Errorf(hearkeep.NotFound, "This door is not connected any more.").Because(err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("vault: binding %s: %w", id, err)
+	}
+	p, err := k.checkBinding(ctx, b)
+	if err != nil {
+		k.log.Error("a binding was refused", "binding", id, "err", err)
+		return nil, hearkeep.Errorf(hearkeep.Forbidden, "This door was refused: its record is not what was signed.").
+			WithHint("Nothing was kept. Whoever runs this keep should look at its log.").Because(err)
+	}
+	return &Inbox{keep: k, binding: b, pin: p}, nil
+}
+
+func (k *Keep) checkBinding(ctx context.Context, b store.Binding) (pin, error) {
+	p, err := k.readPin(b)
+	if err != nil {
+		return pin{}, err
+	}
+	if err := seal.VerifyBinding(p.SignedBy, bindingStatement(b), b.Signature); err != nil {
+		return pin{}, fmt.Errorf("vault: signature of binding %s: %w", b.ID, err)
+	}
+	return k.follow(ctx, b, p)
+}
+
+// Binding is the door this Inbox belongs to.
+func (in *Inbox) Binding() hearkeep.BindingID { return in.binding.ID }
+
+// Vault is where its recordings go.
+func (in *Inbox) Vault() hearkeep.VaultID { return in.binding.Vault }
+
+// Source is the kind of door.
+func (in *Inbox) Source() hearkeep.Source { return in.binding.Source }
+
+// Rule is what the door may keep.
+func (in *Inbox) Rule() hearkeep.RoomRule { return in.binding.Rule }
+
+// Taken is one recording, ready to be kept.
+type Taken struct {
+	ID       hearkeep.RecordingID
+	Start    time.Time
+	Duration time.Duration
+	Audio    []byte // FLAC
+	Waveform []byte // peaks, one byte each
+	Words    hearkeep.Words
+	Turn     hearkeep.Turn
+	HasWords bool // false where nothing was transcribed
+}
+
+// ErrRule says that the door's rule lets nothing be kept.
+var ErrRule = hearkeep.Errorf(hearkeep.Forbidden, "This room keeps nothing.")
+
+// Keep seals a recording and returns after it is on the disk: blob, then
+// keys, then row. Where it fails, the number that was handed out is accounted
+// for as a failed keep, and nothing else stays.
+func (in *Inbox) Keep(ctx context.Context, t Taken) error {
+	if in.binding.Rule == hearkeep.KeepNothing {
+		return ErrRule
+	}
+	k := in.keep
+	k.fly(t.ID, true)
+	defer k.fly(t.ID, false)
+	number, err := in.handOut(ctx)
+	if err != nil {
+		return in.failed(fmt.Errorf("vault: number for %s: %w", t.ID, err))
+	}
+	if err := in.store(ctx, t, number); err != nil {
+		in.undo(t.ID, number)
+		return in.failed(fmt.Errorf("vault: keep %s: %w", t.ID, err))
+	}
+	k.setFailing("")
+	return nil
+}
+
+func (in *Inbox) handOut(ctx context.Context) (n hearkeep.Number, err error) {
+	err = in.keep.store.Update(ctx, func(tx *store.Tx) (err error) {
+		n, err = tx.Vaults.HandOut(ctx, in.binding.Vault, in.binding.ID)
+		return err
+	})
+	return n, err
+}
+
+func (in *Inbox) store(ctx context.Context, t Taken, number hearkeep.Number) error {
+	env, err := in.envelope(ctx)
+	if err != nil {
+		return err
+	}
+	rec := store.Recording{
+		ID: t.ID, Vault: in.binding.Vault, Binding: in.binding.ID, Number: number,
+		Generation: env.context.Generation, Envelope: env.context.Envelope,
+		Start: t.Start.UTC().Truncate(time.Millisecond), Duration: t.Duration, Kept: time.Now(),
+	}
+	parts, keys, audio, err := in.seal(ctx, env, rec, t)
+	if err != nil {
+		return err
+	}
+	if audio != nil {
+		rec.Blob = t.ID.String()
+		if err := in.keep.blobs.Put(ctx, rec.Blob, bytes.NewReader(audio)); err != nil {
+			return err
+		}
+	}
+	if err := in.keep.store.Keys().Put(ctx, rec.Vault, keys); err != nil {
+		return err
+	}
+	return in.keep.store.Update(ctx, func(tx *store.Tx) error { return tx.Vaults.InsertRecording(ctx, rec, parts) })
+}
+
+// seal seals what the rule allows of a recording's parts, each under a key
+// of its own. Audio is returned apart, since it becomes a blob.
+func (in *Inbox) seal(ctx context.Context, env envelope, rec store.Recording, t Taken) ([]store.Part, []store.PartKey, []byte, error) {
+	keep, err := in.retention(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	turn, err := encodeTurn(t.Turn)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var (
+		parts []store.Part
+		keys  []store.PartKey
+		audio []byte
+	)
+	for _, p := range []struct {
+		part  hearkeep.Part
+		media string
+		bytes []byte
+		until time.Duration
+		take  bool
+	}{
+		{hearkeep.PartAudio, "audio/flac", t.Audio, keep.Audio, len(t.Audio) > 0 && in.binding.Rule == hearkeep.KeepAll},
+		{hearkeep.PartWaveform, "application/octet-stream", t.Waveform, keep.Audio, len(t.Waveform) > 0 && in.binding.Rule == hearkeep.KeepAll},
+		{hearkeep.PartWords, "text/plain; charset=utf-8", []byte(t.Words.Reveal()), keep.Words, t.HasWords},
+		{hearkeep.PartTurn, "application/json", turn, keep.Turn, true},
+	} {
+		if !p.take {
+			continue
+		}
+		key, wrap, err := seal.NewPartKey(env.key, partContext(rec, rec.Vault, p.part, 1))
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		sealed, err := seal.SealPart(key, p.media, p.bytes)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		row := store.Part{Recording: rec.ID, Part: p.part, Version: 1, Size: int64(len(sealed)), Hash: sha256.Sum256(sealed), Bytes: sealed, Until: rec.Kept.Add(p.until)}
+		if p.part == hearkeep.PartAudio {
+			audio, row.Bytes = sealed, nil
+		}
+		parts = append(parts, row)
+		keys = append(keys, store.PartKey{Recording: rec.ID, Part: p.part, Version: 1, Wrap: wrap})
+	}
+	return parts, keys, audio, nil
+}
+
+func (in *Inbox) retention(ctx context.Context) (r store.Retention, err error) {
+	err = in.keep.store.View(ctx, func(tx *store.Tx) error {
+		v, err := tx.Vaults.Vault(ctx, in.binding.Vault)
+		r = v.Retention
+		return err
+	})
+	return r, err
+}
+
+// partContext is what a part's key is bound to. The vault is the handle's.
+func partContext(rec store.Recording, vault hearkeep.VaultID, part hearkeep.Part, version uint64) seal.PartContext {
+	return seal.PartContext{
+		EnvelopeContext: envelopeContext(rec, vault),
+		Number:          rec.Number, Recording: rec.ID, Start: rec.Start, Part: part, Version: version,
+	}
+}
+
+func envelopeContext(rec store.Recording, vault hearkeep.VaultID) seal.EnvelopeContext {
+	return seal.EnvelopeContext{Vault: vault, Generation: rec.Generation, Envelope: rec.Envelope, Binding: rec.Binding}
+}
+
+// An envelope ends at one hour, 2^20 recordings, a restart, an unbinding or a
+// new generation (DESIGN "Keys").
+const (
+	envelopeLife = time.Hour
+	envelopeMax  = 1 << 20
+)
+
+type envelope struct {
+	key     seal.EnvelopeKey
+	context seal.EnvelopeContext
+	made    time.Time
+	count   int
+}
+
+// envelope returns the binding's current envelope key, or makes one and
+// stores its wrap before it is used.
+func (in *Inbox) envelope(ctx context.Context) (envelope, error) {
+	k := in.keep
+	if e, ok := k.currentEnvelope(in.binding.ID, in.pin.Generation); ok {
+		return e, nil
+	}
+	c := seal.EnvelopeContext{Vault: in.binding.Vault, Generation: in.pin.Generation, Envelope: hearkeep.NewID[hearkeep.EnvelopeID](), Binding: in.binding.ID}
+	key, wrap, err := seal.NewEnvelope(in.pin.Public, c)
+	if err != nil {
+		return envelope{}, err
+	}
+	if err := k.store.Keys().PutEnvelope(ctx, c.Vault, c.Envelope, wrap); err != nil {
+		return envelope{}, err
+	}
+	e := &envelope{key: key, context: c, made: time.Now(), count: 1}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.envelopes[in.binding.ID] = e
+	return *e, nil
+}
+
+func (k *Keep) currentEnvelope(binding hearkeep.BindingID, gen hearkeep.Generation) (envelope, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e := k.envelopes[binding]
+	if e == nil || e.context.Generation != gen || time.Since(e.made) >= envelopeLife || e.count >= envelopeMax {
+		delete(k.envelopes, binding)
+		return envelope{}, false
+	}
+	e.count++
+	return *e, true
+}
+
+// fly marks a recording as being kept, so that the sweep leaves it alone.
+func (k *Keep) fly(id hearkeep.RecordingID, on bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if on {
+		k.inFlight[id] = true
+	} else {
+		delete(k.inFlight, id)
+	}
+}
+
+func (k *Keep) flying(id hearkeep.RecordingID) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.inFlight[id]
+}
+
+// undo removes what a failed keep left and accounts for its number. What it
+// cannot do now, the next start does.
+func (in *Inbox) undo(id hearkeep.RecordingID, number hearkeep.Number) {
+	k := in.keep
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // the caller's may be over
+	defer cancel()
+	vault, run := in.binding.Vault, []hearkeep.Run{{Binding: in.binding.ID, From: number, To: number}}
+	err := errors.Join(
+		k.store.Keys().Destroy(ctx, vault, []hearkeep.RecordingID{id}, nil),
+		k.blobs.Delete(ctx, id.String()),
+		k.store.Update(ctx, func(tx *store.Tx) error {
+			now := time.Now()
+			if err := tx.Vaults.InsertTombstones(ctx, vault, hearkeep.OutcomeFailed, now, run); err != nil {
+				return err
+			}
+			_, err := k.ledger.Append(ctx, tx, ledger.Entry{Kind: ledger.KindKeepFailed, Role: hearkeep.RoleSystem, Vault: &vault, Binding: &in.binding.ID, Count: 1, Items: run})
+			return err
+		}))
+	if err != nil {
+		k.log.Error("a failed keep is not yet accounted for", "recording", id, "err", err)
+	}
+}
+
+// failed makes keeping's failure loud: on every page and in the log.
+func (in *Inbox) failed(err error) error {
+	k := in.keep
+	sentence, code := "Keeping failed.", hearkeep.Internal
+	if errors.Is(err, store.ErrFull) || errors.Is(err, blob.ErrFull) {
+		sentence, code = "The disk is full: nothing new is being kept.", hearkeep.Unavailable
+	}
+	k.setFailing(sentence)
+	k.log.Error("keeping failed", "binding", in.binding.ID, "err", err)
+	return hearkeep.Errorf(code, "%s", sentence).WithHint("What was asked is still done and answered. Make room, or look at the log.").Because(err)
+}

@@ -1,0 +1,257 @@
+// Package vault keeps recordings, and is the one place that can open them.
+//
+// Its handles are the permission. An Inbox adds to one binding and can read
+// nothing. A Room lists, listens, reads, binds and erases in one vault, for a
+// keyholder who is signed in. An Eraser erases and counts by metadata alone.
+// No method of any names another vault.
+//
+// It promises that a recording is on the disk before it is acknowledged, that
+// an opening whose ledger entry cannot be written does not happen, that what
+// is opened is bound to the vault of the handle and never to what a row says,
+// and that an erasure is acknowledged only after the keys have left the disk.
+// It refuses the zero Verified and the zero Device.
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/blob"
+	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/seal"
+	"github.com/hearkeep/hearkeep/internal/store"
+)
+
+// Config is what a Keep works with.
+type Config struct {
+	Store   store.Store
+	Blobs   blob.Store
+	Ledger  *ledger.Ledger
+	House   seal.HouseKey
+	Journal *store.Journal
+	Reserve *store.Reserve // given up when the disk is full, so that erasing goes on; may be nil
+	Log     *slog.Logger
+}
+
+// Keep makes the handles. It may be used concurrently.
+type Keep struct {
+	store   store.Store
+	blobs   blob.Store
+	ledger  *ledger.Ledger
+	house   seal.HouseKey
+	journal *store.Journal
+	reserve *store.Reserve
+	log     *slog.Logger
+
+	mu        sync.Mutex
+	envelopes map[hearkeep.BindingID]*envelope
+	inFlight  map[hearkeep.RecordingID]bool // being kept: the sweep leaves them alone
+	noted     map[opening]time.Time         // openings that are in the ledger, for noteLife
+	failing   string
+}
+
+// Open returns a Keep after it has finished what a crash left half done:
+// erasures that stand in the journal, and numbers that were handed out
+// without a recording.
+func Open(ctx context.Context, c Config) (*Keep, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	k := &Keep{
+		store: c.Store, blobs: c.Blobs, ledger: c.Ledger, house: c.House,
+		journal: c.Journal, reserve: c.Reserve, log: c.Log,
+		envelopes: map[hearkeep.BindingID]*envelope{},
+		inFlight:  map[hearkeep.RecordingID]bool{},
+		noted:     map[opening]time.Time{},
+	}
+	if err := k.finishErasures(ctx); err != nil {
+		return nil, fmt.Errorf("vault: finish erasures: %w", err)
+	}
+	if err := k.accountForNumbers(ctx); err != nil {
+		return nil, fmt.Errorf("vault: account for numbers: %w", err)
+	}
+	if err := k.removeBlobs(ctx); err != nil {
+		return nil, fmt.Errorf("vault: remove erased audio: %w", err)
+	}
+	return k, nil
+}
+
+// Status says how keeping goes.
+type Status struct {
+	Failing string // a sentence for people while keeping fails; empty while it works
+}
+
+// Status returns how keeping goes.
+func (k *Keep) Status() Status {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return Status{k.failing}
+}
+
+func (k *Keep) setFailing(sentence string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.failing = sentence
+}
+
+// uploads is the label of the binding that each vault has from the start.
+const uploads = "Uploads"
+
+// Create returns the personal vault of an account, made with its first key
+// generation and a binding for uploads where there is none yet.
+func (k *Keep) Create(ctx context.Context, who identity.Verified) (hearkeep.VaultID, error) {
+	held, err := k.Vaults(ctx, who)
+	if err != nil || len(held) > 0 {
+		return first(held), err
+	}
+	key, err := seal.NewVaultKey()
+	if err != nil {
+		return hearkeep.VaultID{}, fmt.Errorf("vault: create: %w", err)
+	}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	v := store.Vault{
+		ID: hearkeep.NewID[hearkeep.VaultID](), Kind: "personal", Created: now,
+		Retention: store.Retention{Audio: hearkeep.DefaultRetention, Words: hearkeep.DefaultRetention, Turn: hearkeep.DefaultRetention},
+	}
+	gen, holder, err := firstGeneration(v.ID, key, who, now)
+	if err != nil {
+		return hearkeep.VaultID{}, fmt.Errorf("vault: create %s: %w", v.ID, err)
+	}
+	binding, err := k.signBinding(key, v.ID, gen.N, hearkeep.SourceUpload, uploads, hearkeep.KeepAll, now)
+	if err != nil {
+		return hearkeep.VaultID{}, fmt.Errorf("vault: create %s: %w", v.ID, err)
+	}
+	err = k.store.Update(ctx, func(tx *store.Tx) error {
+		if held, err := tx.Vaults.VaultsOf(ctx, who.Account()); err != nil || len(held) > 0 {
+			if len(held) > 0 {
+				v = held[0] // another request was first
+			}
+			return err
+		}
+		if err := insertVault(ctx, tx, v, gen, holder, binding); err != nil {
+			return err
+		}
+		made, bound := entryOf(who, v.ID, ledger.KindKeys, "vault made"), entryOf(who, v.ID, ledger.KindBound, uploads)
+		bound.Binding = &binding.ID
+		_, err := k.ledger.Append(ctx, tx, made, bound)
+		return err
+	})
+	if err != nil {
+		return hearkeep.VaultID{}, fmt.Errorf("vault: create %s: %w", v.ID, err)
+	}
+	return v.ID, nil
+}
+
+func first(ids []hearkeep.VaultID) hearkeep.VaultID {
+	if len(ids) == 0 {
+		return hearkeep.VaultID{}
+	}
+	return ids[0]
+}
+
+func firstGeneration(vault hearkeep.VaultID, key seal.VaultKey, who identity.Verified, now time.Time) (store.Generation, store.Keyholder, error) {
+	public := seal.PublicOfVault(key)
+	g := store.Generation{
+		Vault: vault, N: 1, HPKEPublic: public.HPKE, SignPublic: public.Verify,
+		Keyholders: []hearkeep.AccountID{who.Account()}, Created: now,
+	}
+	var err error
+	if g.Signature, err = seal.SignGeneration(key, statementOf(g)); err != nil {
+		return store.Generation{}, store.Keyholder{}, err
+	}
+	h := store.Keyholder{Vault: vault, Generation: 1, Account: who.Account()}
+	h.Wrap, err = seal.SealVaultKey(key, seal.PublicOfAccount(who.Private()), vault, 1, who.Account())
+	return g, h, err
+}
+
+func statementOf(g store.Generation) seal.GenerationStatement {
+	return seal.GenerationStatement{
+		Vault: g.Vault, N: g.N, Keyholders: g.Keyholders,
+		Public: seal.VaultPublic{HPKE: g.HPKEPublic, Verify: g.SignPublic},
+	}
+}
+
+func insertVault(ctx context.Context, tx *store.Tx, v store.Vault, g store.Generation, h store.Keyholder, b store.Binding) error {
+	if err := tx.Vaults.InsertVault(ctx, v); err != nil {
+		return err
+	}
+	if err := tx.Vaults.InsertGeneration(ctx, g); err != nil {
+		return err
+	}
+	if err := tx.Vaults.InsertKeyholder(ctx, h); err != nil {
+		return err
+	}
+	return tx.Vaults.InsertBinding(ctx, b)
+}
+
+// Vaults returns the vaults that an account holds, its own first.
+func (k *Keep) Vaults(ctx context.Context, who identity.Verified) ([]hearkeep.VaultID, error) {
+	if !who.Valid() {
+		return nil, errNobody()
+	}
+	var ids []hearkeep.VaultID
+	err := k.store.View(ctx, func(tx *store.Tx) error {
+		held, err := tx.Vaults.VaultsOf(ctx, who.Account())
+		for _, v := range held {
+			ids = append(ids, v.ID)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("vault: vaults of %s: %w", who.Account(), err)
+	}
+	return ids, nil
+}
+
+// Enter returns the Room of a vault that the account holds. A vault that is
+// not there and one that is not theirs fail alike, with NotFound.
+func (k *Keep) Enter(ctx context.Context, who identity.Verified, id hearkeep.VaultID) (*Room, error) {
+	if !who.Valid() {
+		return nil, errNobody()
+	}
+	r := &Room{keep: k, who: who, keys: map[hearkeep.Generation]seal.VaultKey{}, envelopes: map[hearkeep.EnvelopeID]seal.EnvelopeKey{}}
+	var held []store.Keyholder
+	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
+		if held, err = tx.Vaults.Keyholder(ctx, id, who.Account()); err != nil {
+			return err
+		}
+		r.vault, err = tx.Vaults.Vault(ctx, id)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, errNoVault(err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("vault: enter %s: %w", id, err)
+	}
+	for _, h := range held {
+		key, err := seal.OpenVaultKey(h.Wrap, who.Private(), id, h.Generation, who.Account())
+		if err != nil {
+			return nil, r.failed(ctx, "enter", nil, fmt.Errorf("vault: generation %d of %s: %w", h.Generation, id, err))
+		}
+		r.keys[h.Generation], r.current = key, h.Generation
+	}
+	return r, nil
+}
+
+func errNobody() error {
+	return hearkeep.Errorf(hearkeep.Unauthorized, "Please sign in.")
+}
+
+func errNoVault(err error) error {
+	return hearkeep.Errorf(hearkeep.NotFound, "There is nothing here.").Because(err)
+}
+
+// entryOf is a ledger entry of what a keyholder did in a vault.
+func entryOf(who identity.Verified, vault hearkeep.VaultID, kind ledger.Kind, purpose string) ledger.Entry {
+	return ledger.Entry{
+		Kind: kind, Account: new(who.Account()), Role: hearkeep.RoleKeyholder,
+		Session: who.Session(), Vault: &vault, Purpose: purpose,
+	}
+}

@@ -1,0 +1,324 @@
+package vault_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/store"
+	"github.com/hearkeep/hearkeep/internal/vault"
+)
+
+func TestKeepThenReadListenErase(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	id := anna.say(t, "the canary sings")
+
+	it, err := h.enter(t, anna).Read(t.Context(), id)
+	must(t, err)
+	if got, want := it.Words.Reveal(), "the canary sings"; got != want {
+		t.Errorf("words: got %q, want %q", got, want)
+	}
+	if got, want := it.Turn.Slots[0].Value.Reveal(), "the canary sings"; got != want {
+		t.Errorf("slot: got %q, want %q", got, want)
+	}
+	if it.From != "Terminal" || it.Number != 1 || !it.HasAudio || it.Damaged {
+		t.Errorf("item: got from %q, number %d, audio %v, damaged %v", it.From, it.Number, it.HasAudio, it.Damaged)
+	}
+	if got, want := it.Until.Sub(it.Start).Round(time.Hour), hearkeep.DefaultRetention; got != want {
+		t.Errorf("kept for %s, want %s (V6)", got, want)
+	}
+	if got := readAll(t, h.enter(t, anna), id); !bytes.Equal(got, audio) {
+		t.Errorf("audio: got %d bytes, want the %d that were kept", len(got), len(audio))
+	}
+
+	receipt, err := h.enter(t, anna).Erase(t.Context(), id)
+	must(t, err)
+	if receipt.Count != 1 || receipt.ID.IsZero() || receipt.KeysGone.IsZero() {
+		t.Errorf("receipt: got %+v", receipt)
+	}
+	again, err := h.enter(t, anna).Receipt(t.Context(), receipt.ID)
+	must(t, err)
+	if again != receipt {
+		t.Errorf("receipt later: got %+v, want %+v", again, receipt)
+	}
+	_, err = h.enter(t, anna).Read(t.Context(), id)
+	wantCode(t, "read after erasing", err, hearkeep.NotFound)
+	_, err = h.enter(t, anna).Listen(t.Context(), id)
+	wantCode(t, "listen after erasing", err, hearkeep.NotFound)
+	_, err = h.enter(t, anna).Erase(t.Context(), id)
+	wantCode(t, "erase again", err, hearkeep.NotFound)
+}
+
+func TestRangesOfAudio(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	id := anna.say(t, "a range")
+	a, err := h.enter(t, anna).Listen(t.Context(), id)
+	must(t, err)
+	defer a.Close()
+	for _, at := range []int64{int64(len(audio)) - 7, 0, 65_535, 65_536, 131_070} {
+		_, err := a.Seek(at, io.SeekStart)
+		must(t, err)
+		got := make([]byte, 7)
+		_, err = io.ReadFull(a, got)
+		must(t, err)
+		if !bytes.Equal(got, audio[at:at+7]) {
+			t.Errorf("range at %d: got other bytes", at)
+		}
+	}
+}
+
+// Every "may" has its "may not": another account's ids, and ids that do not
+// exist, fail with the same words.
+func TestAnotherAccountFindsNothing(t *testing.T) {
+	h := newHome(t)
+	anna, bert := h.person(t, "Anna"), h.person(t, "Bert")
+	annas, absent := anna.say(t, "mine alone"), hearkeep.NewID[hearkeep.RecordingID]()
+	receipt, err := h.enter(t, anna).Erase(t.Context(), anna.say(t, "gone"))
+	must(t, err)
+	ctx := t.Context()
+
+	_, foreign := h.keep.Enter(ctx, bert.who, anna.vault)
+	_, missing := h.keep.Enter(ctx, bert.who, hearkeep.NewID[hearkeep.VaultID]())
+	sameAnswer(t, "enter", foreign, missing)
+	room := h.enter(t, bert)
+	for name, try := range map[string]func(hearkeep.RecordingID) error{
+		"read":     func(id hearkeep.RecordingID) error { _, err := room.Read(ctx, id); return err },
+		"listen":   func(id hearkeep.RecordingID) error { _, err := room.Listen(ctx, id); return err },
+		"waveform": func(id hearkeep.RecordingID) error { _, err := room.Waveform(ctx, id); return err },
+		"erase":    func(id hearkeep.RecordingID) error { _, err := room.Erase(ctx, id); return err },
+	} {
+		sameAnswer(t, name, try(annas), try(absent))
+	}
+	_, foreign = room.Receipt(ctx, receipt.ID)
+	_, missing = room.Receipt(ctx, hearkeep.NewID[hearkeep.ReceiptID]())
+	sameAnswer(t, "receipt", foreign, missing)
+
+	items, _, _, err := room.List(ctx, vault.Cursor{}, 50)
+	must(t, err)
+	if len(items) != 0 {
+		t.Errorf("list: got %d of another's recordings", len(items))
+	}
+	if got := readAll(t, h.enter(t, anna), annas); !bytes.Equal(got, audio) {
+		t.Error("the owner lost her recording")
+	}
+	if n := h.kinds(t, anna.vault)[ledger.KindOpened]; n != 1 {
+		t.Errorf("openings in her ledger: got %d, want her own one", n)
+	}
+}
+
+func sameAnswer(t *testing.T, what string, foreign, missing error) {
+	t.Helper()
+	c1, m1, h1 := hearkeep.Explain(foreign)
+	c2, m2, h2 := hearkeep.Explain(missing)
+	if foreign == nil || c1 != hearkeep.NotFound || c1 != c2 || m1 != m2 || h1 != h2 {
+		t.Errorf("%s: not yours answers %v, not there answers %v", what, foreign, missing)
+	}
+}
+
+func TestNobodyIsRefused(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	ctx := t.Context()
+	_, err := h.keep.Enter(ctx, identity.Verified{}, anna.vault)
+	wantCode(t, "enter as nobody", err, hearkeep.Unauthorized)
+	_, err = h.keep.Create(ctx, identity.Verified{})
+	wantCode(t, "create for nobody", err, hearkeep.Unauthorized)
+	_, err = h.keep.Device(ctx, identity.Device{})
+	wantCode(t, "the zero device", err, hearkeep.Unauthorized)
+}
+
+func TestCreateTwiceIsOneVault(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	again, err := h.keep.Create(t.Context(), anna.who)
+	must(t, err)
+	if again != anna.vault {
+		t.Error("a second vault was made")
+	}
+}
+
+func TestRoomRules(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	ctx := t.Context()
+
+	words, err := h.keep.Device(ctx, h.terminal(t, anna, hearkeep.KeepWords))
+	must(t, err)
+	r := taken("only words")
+	must(t, words.Keep(ctx, r))
+	it, err := h.enter(t, anna).Read(ctx, r.ID)
+	must(t, err)
+	if it.HasAudio || it.Words.Reveal() != "only words" {
+		t.Errorf("words only: got audio %v, words %v", it.HasAudio, it.HasWords)
+	}
+	_, err = h.enter(t, anna).Listen(ctx, r.ID)
+	wantCode(t, "listen where only words are kept", err, hearkeep.NotFound)
+
+	nothing, err := h.keep.Device(ctx, h.terminal(t, anna, hearkeep.KeepNothing))
+	must(t, err)
+	if err := nothing.Keep(ctx, taken("nothing")); !errors.Is(err, vault.ErrRule) {
+		t.Errorf("keep in a room that keeps nothing: got %v, want ErrRule", err)
+	}
+	totals, err := h.enter(t, anna).Totals(ctx)
+	must(t, err)
+	if totals.Recordings != 1 {
+		t.Errorf("kept %d recordings, want the one of words", totals.Recordings)
+	}
+}
+
+// No entry, no opening.
+func TestNoEntryNoOpening(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	id := anna.say(t, "silence is golden")
+	room := h.enter(t, anna)
+	h.store.fail = store.ErrFull
+	ctx := t.Context()
+	_, err := room.Read(ctx, id)
+	wantCode(t, "read", err, hearkeep.Unavailable)
+	_, err = room.Listen(ctx, id)
+	wantCode(t, "listen", err, hearkeep.Unavailable)
+	_, err = room.Waveform(ctx, id)
+	wantCode(t, "waveform", err, hearkeep.Unavailable)
+	_, _, _, err = room.List(ctx, vault.Cursor{}, 10)
+	wantCode(t, "list", err, hearkeep.Unavailable)
+	h.store.fail = nil
+	if n := h.kinds(t, anna.vault)[ledger.KindOpened]; n != 0 {
+		t.Fatalf("got %d entries of openings that did not happen", n)
+	}
+	for range 3 { // one listen is one entry per session, ranges included
+		readAll(t, h.enter(t, anna), id)
+	}
+	if n := h.kinds(t, anna.vault)[ledger.KindOpened]; n != 1 {
+		t.Errorf("three listens in a row: got %d entries, want 1", n)
+	}
+}
+
+func TestListIsPaged(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	ctx := t.Context()
+	start := time.Now().Add(-time.Hour).Truncate(time.Second)
+	want := map[hearkeep.RecordingID]bool{}
+	for range 25 { // several at one time: the id breaks the tie
+		r := taken("page")
+		r.Start = start
+		must(t, anna.inbox.Keep(ctx, r))
+		want[r.ID] = true
+	}
+	var at vault.Cursor
+	for pages := 0; ; pages++ {
+		items, next, more, err := h.enter(t, anna).List(ctx, at, 10)
+		must(t, err)
+		for _, it := range items {
+			if !want[it.ID] {
+				t.Fatalf("recording %s twice, or foreign", it.ID)
+			}
+			delete(want, it.ID)
+		}
+		if !more {
+			if pages != 2 {
+				t.Errorf("got %d pages, want 3", pages+1)
+			}
+			break
+		}
+		parsed, err := vault.ParseCursor(next.String())
+		must(t, err)
+		at = parsed
+	}
+	if len(want) > 0 {
+		t.Errorf("%d recordings on no page", len(want))
+	}
+	for _, bad := range []string{"x", "1-", "-", "1-zz", "9999999999999999999999-00000000000000000000000000000000"} {
+		_, err := vault.ParseCursor(bad)
+		wantCode(t, bad, err, hearkeep.Invalid)
+	}
+}
+
+// Nothing of what was said stands on the disk in the clear.
+func TestNothingInTheClear(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	id := anna.say(t, "chartreuse elephants waltz")
+	_, err := h.enter(t, anna).Read(t.Context(), id)
+	must(t, err)
+	readAll(t, h.enter(t, anna), id)
+	for _, needle := range []string{"chartreuse", "canary audio", "HassStartTimer", "started a timer", "Terminal"} {
+		if found := h.onDisk(t, []byte(needle)); len(found) > 0 {
+			t.Errorf("%q stands in %v", needle, found)
+		}
+	}
+}
+
+func TestFailedKeepIsLoudAndAccountedFor(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	ctx := t.Context()
+	anna.say(t, "before")
+	h.blobs.fail = errors.New("a disk that lies")
+	err := anna.inbox.Keep(ctx, taken("lost"))
+	wantCode(t, "keep on a broken disk", err, hearkeep.Internal)
+	if h.keep.Status().Failing == "" {
+		t.Error("keeping fails and the status does not say so")
+	}
+	h.blobs.fail = nil
+	after := anna.say(t, "after")
+	if h.keep.Status().Failing != "" {
+		t.Error("keeping works again and the status says it fails")
+	}
+	it, err := h.enter(t, anna).Read(ctx, after)
+	must(t, err)
+	if it.Number != 3 {
+		t.Errorf("number after a failed keep: got %d, want 3", it.Number)
+	}
+	gaps, err := vault.Gaps(ctx, h.store, anna.vault)
+	must(t, err)
+	if len(gaps) != 0 || h.kinds(t, anna.vault)[ledger.KindKeepFailed] != 1 {
+		t.Errorf("got gaps %v and %d entries, want none and one", gaps, h.kinds(t, anna.vault)[ledger.KindKeepFailed])
+	}
+}
+
+// A number that a crash left without a row is a failed keep after the start.
+func TestCrashDuringKeep(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	ctx := t.Context()
+	anna.say(t, "one")
+	must(t, h.store.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Vaults.HandOut(ctx, anna.vault, anna.inbox.Binding())
+		return err
+	}))
+	lost := hearkeep.NewID[hearkeep.RecordingID]()
+	must(t, h.blobs.Put(ctx, lost.String(), bytes.NewReader([]byte("sealed"))))
+	must(t, h.store.Keys().Put(ctx, anna.vault, []store.PartKey{{Recording: lost, Part: hearkeep.PartAudio, Version: 1, Wrap: []byte("wrap")}}))
+
+	h.reopen(t)
+	gaps, err := vault.Gaps(ctx, h.store, anna.vault)
+	must(t, err)
+	if len(gaps) != 0 {
+		t.Errorf("gaps after start: %v", gaps)
+	}
+	var at vault.SweepCursor
+	for done := false; !done; {
+		done, err = h.keep.Sweep(ctx, &at, 1)
+		must(t, err)
+	}
+	if _, err := h.blobs.Open(ctx, lost.String()); err == nil {
+		t.Error("audio without a row outlived the sweep")
+	}
+	if _, err := h.store.Keys().Part(ctx, anna.vault, lost, hearkeep.PartAudio, 1); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a key without a row outlived the sweep: %v", err)
+	}
+	items, _, _, err := h.enter(t, anna).List(ctx, vault.Cursor{}, 10)
+	must(t, err)
+	if len(items) != 1 || items[0].Damaged {
+		t.Errorf("the sweep touched what is kept: %d items", len(items))
+	}
+}
