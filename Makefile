@@ -21,7 +21,7 @@ test: ## install what tests need, and run every test
 	CGO_ENABLED=0 go test ./...
 
 race: ## run every test under the race detector
-	@script/install --race
+	@script/install --ci
 	CGO_ENABLED=1 go test -race ./...
 
 bench: ## run every benchmark
