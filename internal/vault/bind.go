@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -52,6 +53,42 @@ func (r *Room) Bind(ctx context.Context, source hearkeep.Source, label string, r
 		return hearkeep.BindingID{}, fmt.Errorf("vault: bind %s: %w", b.ID, err)
 	}
 	return b.ID, nil
+}
+
+// Unbind closes a door for good. The uploads stay: their pin is the vault's own.
+func (r *Room) Unbind(ctx context.Context, id hearkeep.BindingID) error {
+	err := r.keep.store.Update(ctx, func(tx *store.Tx) error {
+		b, err := tx.Vaults.Binding(ctx, id)
+		if err != nil {
+			return err
+		}
+		if b.Vault != r.vault.ID || !b.Ended.IsZero() {
+			return store.ErrNotFound
+		}
+		if b.Source == hearkeep.SourceUpload {
+			return hearkeep.Errorf(hearkeep.Invalid, "Uploads cannot be disconnected: this page is their door.")
+		}
+		if err := tx.Vaults.EndBinding(ctx, r.vault.ID, id, time.Now()); err != nil {
+			return err
+		}
+		if err := tx.Identity.DeleteToken(ctx, id); err != nil {
+			return err
+		}
+		e := entryOf(r.who, r.vault.ID, ledger.KindUnbound, string(b.Source))
+		e.Binding = &id
+		_, err = r.keep.ledger.Append(ctx, tx, e)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return errGone()
+	}
+	if err != nil {
+		return fmt.Errorf("vault: unbind %s: %w", id, err)
+	}
+	r.keep.mu.Lock()
+	defer r.keep.mu.Unlock()
+	delete(r.keep.envelopes, id)
+	return nil
 }
 
 // Bindings returns the vault's doors, oldest first.

@@ -237,7 +237,39 @@ func (k *Keep) Enter(ctx context.Context, who identity.Verified, id hearkeep.Vau
 		}
 		r.keys[h.Generation], r.current = key, h.Generation
 	}
+	if err := r.checkKeys(ctx); err != nil {
+		return nil, r.failed(ctx, "enter", nil, err)
+	}
 	return r, nil
+}
+
+// checkKeys compares what was opened with what is pinned: anybody can seal a
+// key of his own to an account, and doors bound under it would be his. The
+// pin of the uploads, which each vault has from the start, says which chain
+// of generations is this vault's.
+func (r *Room) checkKeys(ctx context.Context) error {
+	var bindings []store.Binding
+	err := r.keep.store.View(ctx, func(tx *store.Tx) (err error) {
+		bindings, err = tx.Vaults.Bindings(ctx, r.vault.ID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("vault: bindings of %s: %w", r.vault.ID, err)
+	}
+	for _, b := range bindings {
+		if b.Source != hearkeep.SourceUpload {
+			continue
+		}
+		p, err := r.keep.checkBinding(ctx, b)
+		if err != nil {
+			return err
+		}
+		if p.Generation != r.current || !seal.PublicOfVault(r.keys[r.current]).Equal(p.Public) {
+			return fmt.Errorf("vault: generation %d of %s is not the pinned one", r.current, r.vault.ID)
+		}
+		return nil
+	}
+	return fmt.Errorf("vault: %s has no pinned door", r.vault.ID)
 }
 
 func errNobody() error {

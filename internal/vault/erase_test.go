@@ -1,0 +1,300 @@
+package vault_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/store"
+	"github.com/hearkeep/hearkeep/internal/vault"
+)
+
+// wrapOf reads a recording's wrapped audio key.
+func (h *home) wrapOf(t *testing.T, p person, id hearkeep.RecordingID) []byte {
+	t.Helper()
+	wrap, err := h.store.Keys().Part(t.Context(), p.vault, id, hearkeep.PartAudio, 1)
+	must(t, err)
+	return wrap
+}
+
+// Forgetting is real: the key has left keys.db and its log when Erase returns.
+func TestErasedKeysLeaveTheDisk(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	gone, stays := anna.say(t, "forget me"), anna.say(t, "remember me")
+	wrap, other := h.wrapOf(t, anna, gone), h.wrapOf(t, anna, stays)
+	if len(h.onDisk(t, wrap[33:65])) == 0 {
+		t.Fatal("the wrap is not on the disk before: the test searches for the wrong bytes")
+	}
+	_, err := h.enter(t, anna).Erase(t.Context(), gone)
+	must(t, err)
+	if found := h.onDisk(t, wrap[33:65]); len(found) > 0 {
+		t.Errorf("the erased key stands in %v", found)
+	}
+	if len(h.onDisk(t, other[33:65])) == 0 {
+		t.Error("another recording's key is gone too")
+	}
+	if got := readAll(t, h.enter(t, anna), stays); !bytes.Equal(got, audio) {
+		t.Error("another recording does not open any more")
+	}
+	if _, err := h.blobs.Open(t.Context(), gone.String()); err == nil {
+		t.Error("the erased audio is still a file")
+	}
+}
+
+func TestEraseAll(t *testing.T) {
+	h := newHome(t)
+	anna, bert := h.person(t, "Anna"), h.person(t, "Bert")
+	for range 5 {
+		anna.say(t, "everything")
+	}
+	berts := bert.say(t, "not mine to erase")
+	receipt, err := h.enter(t, anna).EraseAll(t.Context())
+	must(t, err)
+	if receipt.Count != 5 {
+		t.Errorf("receipt counts %d, want 5", receipt.Count)
+	}
+	items, _, _, err := h.enter(t, anna).List(t.Context(), vault.Cursor{}, 10)
+	must(t, err)
+	if len(items) != 0 {
+		t.Errorf("%d recordings are left", len(items))
+	}
+	_, err = h.enter(t, anna).EraseAll(t.Context())
+	wantCode(t, "erase an empty keep", err, hearkeep.NotFound)
+	if got := readAll(t, h.enter(t, bert), berts); !bytes.Equal(got, audio) {
+		t.Error("another's recording is gone")
+	}
+	gaps, err := vault.Gaps(t.Context(), h.store, anna.vault)
+	must(t, err)
+	if len(gaps) != 0 {
+		t.Errorf("numbers without account: %v", gaps)
+	}
+}
+
+func TestEraseIsAllOrNothing(t *testing.T) {
+	h := newHome(t)
+	anna, bert := h.person(t, "Anna"), h.person(t, "Bert")
+	mine, theirs := anna.say(t, "mine"), bert.say(t, "theirs")
+	_, err := h.enter(t, anna).Erase(t.Context(), mine, theirs)
+	wantCode(t, "erase mine and another's", err, hearkeep.NotFound)
+	if got := readAll(t, h.enter(t, anna), mine); !bytes.Equal(got, audio) {
+		t.Error("a refused erasure erased half")
+	}
+}
+
+// A crash after the journal and before the rows: the start finishes it.
+func TestCrashDuringErase(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	id := anna.say(t, "meant to be forgotten")
+	wrap := h.wrapOf(t, anna, id)
+	journal, err := store.OpenJournal(filepath.Join(h.dir, "erasures.journal"))
+	must(t, err)
+	e := store.Erasure{Receipt: hearkeep.NewID[hearkeep.ReceiptID](), Vault: anna.vault, Recordings: []hearkeep.RecordingID{id}, Outcome: hearkeep.OutcomeErased, At: time.Now()}
+	must(t, journal.Append(t.Context(), e))
+	must(t, journal.Close())
+
+	for range 2 { // and a second start changes nothing
+		h.reopen(t)
+		_, err = h.enter(t, anna).Read(t.Context(), id)
+		wantCode(t, "read", err, hearkeep.NotFound)
+		receipt, err := h.enter(t, anna).Receipt(t.Context(), e.Receipt)
+		must(t, err)
+		if receipt.Count != 1 {
+			t.Errorf("receipt counts %d, want 1", receipt.Count)
+		}
+	}
+	if found := h.onDisk(t, wrap[33:65]); len(found) > 0 {
+		t.Errorf("the key stands in %v", found)
+	}
+	if n := h.kinds(t, anna.vault)[ledger.KindErased]; n != 1 {
+		t.Errorf("entries of the erasure: got %d, want 1", n)
+	}
+}
+
+// The disk is full: keeping fails loudly, erasing works on the reserve.
+func TestEraseOnAFullDisk(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	id := anna.say(t, "too much")
+	full := &fullUntilReleased{faultyStore: h.store, reserve: filepath.Join(h.dir, "reserve")}
+	journal, err := store.OpenJournal(filepath.Join(h.dir, "erasures.journal"))
+	must(t, err)
+	defer journal.Close()
+	reserve, err := store.OpenReserve(full.reserve, 1<<20)
+	must(t, err)
+	defer reserve.Close()
+	keep, err := vault.Open(t.Context(), vault.Config{Store: full, Blobs: h.blobs, Ledger: h.ledger, House: h.house, Journal: journal, Reserve: reserve})
+	must(t, err)
+	full.on = true
+	err = mustInbox(t, keep, anna).Keep(t.Context(), taken("no room"))
+	wantCode(t, "keep on a full disk", err, hearkeep.Unavailable)
+	if got := keep.Status().Failing; !strings.Contains(got, "disk is full") {
+		t.Errorf("status: got %q", got)
+	}
+	room, err := keep.Enter(t.Context(), anna.who, anna.vault)
+	must(t, err)
+	if _, err := room.Erase(t.Context(), id); err != nil {
+		t.Errorf("erase on a full disk: %v", err)
+	}
+}
+
+func mustInbox(t *testing.T, keep *vault.Keep, p person) *vault.Inbox {
+	t.Helper()
+	in, err := keep.Device(t.Context(), p.device)
+	must(t, err)
+	return in
+}
+
+// fullUntilReleased has no room until the reserve's is given up.
+type fullUntilReleased struct {
+	*faultyStore
+	reserve string
+	on      bool
+}
+
+func (s *fullUntilReleased) Update(ctx context.Context, fn func(*store.Tx) error) error {
+	if s.on && size(s.reserve) > 0 {
+		return store.ErrFull
+	}
+	return s.faultyStore.Update(ctx, fn)
+}
+
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+func TestExpiryIsPerPart(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	ctx := t.Context()
+	day := 24 * time.Hour
+	must(t, h.store.Update(ctx, func(tx *store.Tx) error {
+		return tx.Vaults.SetRetention(ctx, anna.vault, store.Retention{Audio: 7 * day, Words: 30 * day, Turn: 30 * day})
+	}))
+	id := anna.say(t, "a short memory")
+	for _, tc := range []struct {
+		after          time.Duration
+		audio, present bool
+	}{
+		{6 * day, true, true}, {8 * day, false, true}, {31 * day, false, false},
+	} {
+		_, err := h.keep.Expire(ctx, time.Now().Add(tc.after))
+		must(t, err)
+		it, err := h.enter(t, anna).Read(ctx, id)
+		if !tc.present {
+			wantCode(t, "read after its time", err, hearkeep.NotFound)
+			continue
+		}
+		must(t, err)
+		if it.HasAudio != tc.audio || it.Words.Reveal() != "a short memory" || it.Damaged {
+			t.Errorf("after %s: got audio %v, damaged %v", tc.after, it.HasAudio, it.Damaged)
+		}
+		_, err = h.enter(t, anna).Listen(ctx, id)
+		if tc.audio != (err == nil) {
+			t.Errorf("after %s: listen got %v", tc.after, err)
+		}
+	}
+	if _, err := h.blobs.Open(ctx, id.String()); err == nil {
+		t.Error("expired audio is still a file")
+	}
+	gaps, err := vault.Gaps(ctx, h.store, anna.vault)
+	must(t, err)
+	if len(gaps) != 0 || h.kinds(t, anna.vault)[ledger.KindExpired] == 0 {
+		t.Errorf("got gaps %v, and %d entries of expiry", gaps, h.kinds(t, anna.vault)[ledger.KindExpired])
+	}
+}
+
+func TestForgetLastByVoice(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	ctx := t.Context()
+	_, err := h.keep.Eraser(anna.vault).Last(ctx, anna.inbox.Binding())
+	wantCode(t, "nothing said yet", err, hearkeep.NotFound)
+	first := anna.say(t, "one")
+	second := anna.say(t, "two")
+	_, err = h.keep.Eraser(anna.vault).Last(ctx, anna.inbox.Binding())
+	must(t, err)
+	_, err = h.enter(t, anna).Read(ctx, second)
+	wantCode(t, "the last one", err, hearkeep.NotFound)
+	if _, err := h.enter(t, anna).Read(ctx, first); err != nil {
+		t.Errorf("the one before: %v", err)
+	}
+	bert := h.person(t, "Bert")
+	bert.say(t, "berts")
+	_, err = h.keep.Eraser(anna.vault).Last(ctx, bert.inbox.Binding())
+	wantCode(t, "another vault's binding", err, hearkeep.NotFound)
+}
+
+func TestCheckNamesWhatIsDamaged(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		damage func(t *testing.T, h *home, p person, id hearkeep.RecordingID)
+		want   string
+	}{
+		{"nothing", func(*testing.T, *home, person, hearkeep.RecordingID) {}, ""},
+		{"a flipped bit of audio", func(t *testing.T, h *home, p person, id hearkeep.RecordingID) {
+			path := h.blobPath(t, id)
+			data, err := os.ReadFile(path)
+			must(t, err)
+			data[70_000] ^= 1
+			must(t, os.WriteFile(path, data, 0o600))
+		}, "audio file is not what was stored"},
+		{"no audio file", func(t *testing.T, h *home, p person, id hearkeep.RecordingID) { must(t, os.Remove(h.blobPath(t, id))) }, "audio file is missing"},
+		{"altered words", func(t *testing.T, h *home, p person, id hearkeep.RecordingID) {
+			h.sql(t, "hearkeep.db", `UPDATE parts SET bytes = zeroblob(200) WHERE recording = ? AND part = 'words'`, id[:])
+		}, "words: its ciphertext"},
+		{"no key", func(t *testing.T, h *home, p person, id hearkeep.RecordingID) {
+			must(t, h.store.Keys().Destroy(context.Background(), p.vault, []hearkeep.RecordingID{id}, []hearkeep.Part{hearkeep.PartTurn}))
+		}, "turn: its key is missing"},
+		{"a vanished row", func(t *testing.T, h *home, p person, id hearkeep.RecordingID) {
+			must(t, h.store.Update(context.Background(), func(tx *store.Tx) error { return tx.Vaults.DeleteRecording(context.Background(), p.vault, id) }))
+		}, "are not accounted for"},
+		{"a redirected door", func(t *testing.T, h *home, p person, id hearkeep.RecordingID) {
+			b := p.inbox.Binding()
+			h.sql(t, "hearkeep.db", `UPDATE bindings SET rule = 'words' WHERE id = ?`, b[:])
+		}, "is not what was signed"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHome(t)
+			anna := h.person(t, "Anna")
+			id := anna.say(t, "check me")
+			anna.say(t, "and me")
+			tc.damage(t, h, anna, id)
+			var found []string
+			sum, err := vault.Check(t.Context(), h.store, h.blobs, h.house, func(d vault.Damage) { found = append(found, d.String()) })
+			must(t, err)
+			if tc.want == "" {
+				if len(found) > 0 || sum.Recordings != 2 || sum.Parts != 8 {
+					t.Errorf("got %v, %+v, want no damage, 2 recordings, 8 parts", found, sum)
+				}
+				return
+			}
+			if len(found) != 1 || !strings.Contains(found[0], tc.want) {
+				t.Errorf("got %v, want one that says %q", found, tc.want)
+			}
+		})
+	}
+}
+
+// Errors of a keep never hold what was said.
+func TestErrorsHoldNoWords(t *testing.T) {
+	h := newHome(t)
+	anna := h.person(t, "Anna")
+	h.blobs.fail = errors.New("broken")
+	err := anna.inbox.Keep(t.Context(), taken("chartreuse elephants"))
+	if err == nil || strings.Contains(err.Error(), "chartreuse") {
+		t.Errorf("got %v", err)
+	}
+}
