@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/blob/files"
+	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/seal"
+	"github.com/hearkeep/hearkeep/internal/store"
+	"github.com/hearkeep/hearkeep/internal/store/sqlite"
+	"github.com/hearkeep/hearkeep/internal/vault"
+)
+
+// The files of a keep's folder.
+const (
+	fileLock    = "lock"
+	fileHouse   = "house.key"  // outside backups
+	fileLedger  = "ledger.key" // signs checkpoints
+	fileJournal = "erasures.journal"
+	fileReserve = "reserve"
+	dirBlobs    = "audio"
+)
+
+// reserveSize is what is given up when the disk is full, so that signing in
+// and erasing go on.
+const reserveSize = 16 << 20
+
+// folder is an opened keep on the embedded store.
+type folder struct {
+	path   string
+	lock   *os.File
+	house  seal.HouseKey
+	store  store.Store
+	ledger *ledger.Ledger
+	keep   *vault.Keep
+
+	journal *store.Journal
+	reserve *store.Reserve
+}
+
+// openFolder takes a folder for this process alone, makes in it what is
+// missing, and finishes what a crash left half done.
+func openFolder(ctx context.Context, path string, log *slog.Logger) (f *folder, err error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, folderError(path, err)
+	}
+	f = &folder{path: path}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	if f.lock, err = lockFolder(path); err != nil {
+		return nil, err
+	}
+	if f.house, err = seal.LoadOrCreateHouseKey(filepath.Join(path, fileHouse)); err != nil {
+		return nil, err
+	}
+	st, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	f.store = st
+	if f.ledger, err = ledger.Open(ctx, st, filepath.Join(path, fileLedger)); err != nil {
+		return nil, ledgerError(err)
+	}
+	blobs, err := files.Open(filepath.Join(path, dirBlobs))
+	if err != nil {
+		return nil, err
+	}
+	if f.journal, err = store.OpenJournal(filepath.Join(path, fileJournal)); err != nil {
+		return nil, err
+	}
+	f.reserve, err = store.OpenReserve(filepath.Join(path, fileReserve), reserveSize)
+	if errors.Is(err, store.ErrFull) {
+		log.Warn("the disk has no room for the reserve", "bytes", int64(reserveSize))
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.keep, err = vault.Open(ctx, vault.Config{
+		Store: st, Blobs: blobs, Ledger: f.ledger, House: f.house,
+		Journal: f.journal, Reserve: f.reserve, Log: log,
+	})
+	return f, err
+}
+
+// lockFolder holds the folder until the process ends, however it ends.
+func lockFolder(path string) (*os.File, error) {
+	lock, err := os.OpenFile(filepath.Join(path, fileLock), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, folderError(path, err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, codedError{exitInUse, hearkeep.Errorf(hearkeep.Conflict, "Another Hearkeep is running on %s.", path).
+			WithHint("Stop it first, or name another folder with --keep.").Because(err)}
+	}
+	return lock, nil
+}
+
+func ledgerError(err error) error {
+	if errors.Is(err, ledger.ErrForked) {
+		return codedError{exitDamaged, hearkeep.Errorf(hearkeep.Conflict, "The ledger does not lead to its signed checkpoint: this database was altered, or an older one was put in its place.").
+			WithHint("Do not go on with it. Keep a copy, and restore the newest whole backup.").Because(err)}
+	}
+	return err
+}
+
+// close lets go of everything that openFolder took.
+func (f *folder) close() error {
+	var errs []error
+	if f.store != nil {
+		errs = append(errs, f.store.Close())
+	}
+	if f.journal != nil {
+		errs = append(errs, f.journal.Close())
+	}
+	if f.reserve != nil {
+		errs = append(errs, f.reserve.Close())
+	}
+	if f.lock != nil {
+		errs = append(errs, f.lock.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close %s: %w", f.path, err)
+	}
+	return nil
+}

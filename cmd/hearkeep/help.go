@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/alecthomas/kong"
+)
+
+const about = "A voice assistant that keeps what your house says, for your house only."
+
+// examples follows the list of commands.
+const examples = `
+Examples:
+  hearkeep serve                              run on ./keep and print the set-up link
+  hearkeep pair http://localhost:8484 CODE    connect this terminal (the line stands on your keep's page)
+  hearkeep say "set a timer for ten minutes"  spoken, then heard as any recording
+  hearkeep say question.wav --out answer.wav  a recording in, the answer's sound out
+  hearkeep say --json "what time is it"       one JSON event a line
+  hearkeep check --keep ./keep                read back everything; name what is damaged
+
+Settings: every flag is also a key of the file given with --config, and an
+environment variable: --log-level is log-level and HEARKEEP_LOG_LEVEL.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 10 the folder is in use,
+11 damage found, 12 no Hearkeep answers there.
+`
+
+type helpCmd struct {
+	Command []string `arg:"" optional:"" help:"The command to explain."`
+}
+
+func (h helpCmd) Run(c *console, k *kong.Kong) error {
+	ctx, err := kong.Trace(k, h.Command)
+	if err != nil {
+		return err
+	}
+	if ctx.Error != nil {
+		return codedError{exitUsage, ctx.Error}
+	}
+	if len(h.Command) == 0 {
+		ctx.Path = ctx.Path[:1] // without the default command, which is this one
+	}
+	if err := ctx.PrintUsage(false); err != nil {
+		return err
+	}
+	if len(h.Command) == 0 {
+		fmt.Fprint(c.out, examples)
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+// Command hearkeep is a voice assistant that keeps what a house says, for that
+// house only. `hearkeep help` lists its commands.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/hearkeep/hearkeep"
+)
+
+// Exit codes, as `hearkeep help` and docs/operating.md list them.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitPartly      = 3  // done, but not all of it
+	exitInUse       = 10 // another process has the folder
+	exitDamaged     = 11 // check found damage
+	exitUnreachable = 12 // no Hearkeep answers there
+)
+
+// commands is the whole command line. Flags, config keys and HEARKEEP_*
+// variables have the same names.
+type commands struct {
+	Config string `help:"Read settings from this YAML file; its keys are the flags' names." type:"path" placeholder:"FILE"`
+
+	Serve     serveCmd     `cmd:"" help:"Run Hearkeep on a folder and print where to find it."`
+	Pair      pairCmd      `cmd:"" help:"Connect this terminal to a keep with a one-use code from its page."`
+	Say       sayCmd       `cmd:"" help:"Ask something: a recording, or a sentence that is spoken and then heard."`
+	SetupLink setupLinkCmd `cmd:"" help:"Print a link with which one more person gets a vault of their own."`
+	Check     checkCmd     `cmd:"" help:"Read back and verify everything that a folder keeps; name what is damaged."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Help      helpCmd      `cmd:"" help:"Show this help, or a command's." default:"1"`
+	Worker    workerCmd    `cmd:"" hidden:"" help:"The speech engine's process; Hearkeep starts it by itself."`
+}
+
+// console is where a command reads and writes.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], &console{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// run is main with everything from outside given, and returns the exit code.
+func run(ctx context.Context, args []string, c *console) int {
+	var cli commands
+	parser, err := kong.New(&cli,
+		kong.Name("hearkeep"),
+		kong.Description(about),
+		kong.DefaultEnvars("HEARKEEP"),
+		kong.Writers(c.out, c.err),
+		kong.Resolvers(&settings{path: configPath(args)}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(c),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Exit(func(code int) { panic(exit(code)) }), // --help ends here
+	)
+	if err != nil {
+		return fail(c, err)
+	}
+	code, parsed, err := parse(parser, args)
+	switch {
+	case err != nil:
+		fmt.Fprintf(c.err, "hearkeep: error: %s\nhearkeep: hint: run hearkeep help\n", err)
+		return exitUsage
+	case parsed == nil:
+		return code
+	}
+	if err := parsed.Run(); err != nil {
+		return fail(c, err)
+	}
+	return exitDone
+}
+
+// exit carries kong's wish to end, which --help uses, back to run.
+type exit int
+
+func parse(parser *kong.Kong, args []string) (code int, parsed *kong.Context, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e, ok := r.(exit)
+			if !ok {
+				panic(r)
+			}
+			code, parsed, err = int(e), nil, nil
+		}
+	}()
+	parsed, err = parser.Parse(args)
+	return 0, parsed, err
+}
+
+// codedError is a failure that ends with an exit code of its own.
+type codedError struct {
+	code int
+	err  error
+}
+
+func (e codedError) Error() string { return e.err.Error() }
+func (e codedError) Unwrap() error { return e.err }
+
+// fail prints a failure as a sentence and a hint. What carries none is
+// printed whole: on the command line, the person is the operator.
+func fail(c *console, err error) int {
+	var told *hearkeep.Error
+	if errors.As(err, &told) {
+		fmt.Fprintln(c.err, "hearkeep: error:", told.Message)
+		if told.Hint != "" {
+			fmt.Fprintln(c.err, "hearkeep: hint:", told.Hint)
+		}
+		if told.Err != nil {
+			fmt.Fprintln(c.err, "hearkeep: cause:", told.Err)
+		}
+	} else {
+		fmt.Fprintln(c.err, "hearkeep: error:", err)
+	}
+	var coded codedError
+	if errors.As(err, &coded) {
+		return coded.code
+	}
+	return exitFailed
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run(c *console) error {
+	_, err := fmt.Fprintln(c.out, "hearkeep", version())
+	return err
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "development"
+	}
+	return info.Main.Version
+}

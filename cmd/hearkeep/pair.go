@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+)
+
+// device is what a paired terminal remembers: where its keep is, and the
+// write-only token.
+type device struct {
+	URL   string `json:"url"`
+	Token string `json:"token"`
+}
+
+// deviceFile is where a device is remembered.
+type deviceFile struct {
+	Device string `help:"Where this terminal's token is kept (mode 0600)." type:"path" placeholder:"FILE"`
+}
+
+func (f deviceFile) path() (string, error) {
+	if f.Device != "" {
+		return f.Device, nil
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", hearkeep.Errorf(hearkeep.Invalid, "This user has no configuration folder.").WithHint("Name a file with --device.").Because(err)
+	}
+	return filepath.Join(dir, "hearkeep", "device.json"), nil
+}
+
+func (f deviceFile) load() (device, error) {
+	path, err := f.path()
+	if err != nil {
+		return device{}, err
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return device{}, hearkeep.Errorf(hearkeep.Unauthorized, "This terminal is not connected to a keep.").
+			WithHint("Copy the line that begins with hearkeep pair from your keep's page and run it here.")
+	}
+	if err != nil {
+		return device{}, err
+	}
+	var d device
+	if err := json.Unmarshal(data, &d); err != nil {
+		return device{}, hearkeep.Errorf(hearkeep.Invalid, "The file %s is damaged.", path).WithHint("Remove it and pair again.").Because(err)
+	}
+	return d, nil
+}
+
+// save writes the file whole or not at all.
+func (f deviceFile) save(d device) (string, error) {
+	path, err := f.path()
+	if err != nil {
+		return "", err
+	}
+	data, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), ".device-*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(temp.Name())
+	_, err = temp.Write(append(data, '\n'))
+	if err = errors.Join(err, temp.Close()); err != nil {
+		return "", err
+	}
+	return path, os.Rename(temp.Name(), path)
+}
+
+type pairCmd struct {
+	URL  string `arg:"" help:"Where the keep is, such as http://localhost:8484."`
+	Code string `arg:"" help:"The one-use code from the keep's page."`
+	deviceFile
+}
+
+// Run exchanges the code for a token and remembers it.
+func (cmd pairCmd) Run(ctx context.Context, c *console) error {
+	base, err := keepURL(cmd.URL)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(map[string]string{"code": cmd.Code})
+	if err != nil {
+		return err
+	}
+	resp, err := post(ctx, device{URL: base}, "/v1/pair", "application/json", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	var got struct {
+		Token string `json:"token"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&got); err != nil || got.Token == "" {
+		return notHearkeep(base, err)
+	}
+	path, err := cmd.save(device{URL: base, Token: got.Token})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "This terminal can now add to your keep at %s; it can read nothing of it.\nIts token is in %s. Try:\n\n  hearkeep say \"set a timer for ten minutes\"\n", base, path)
+	return nil
+}
+
+// keepURL checks an address and cuts its path. Speech does not travel over a
+// network in the clear: plain http is for this machine.
+func keepURL(raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return "", hearkeep.Errorf(hearkeep.Invalid, "%q is not the address of a keep.", raw).WithHint("Such as http://localhost:8484.").Because(err)
+	}
+	ip := net.ParseIP(u.Hostname())
+	if u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return "", hearkeep.Errorf(hearkeep.Invalid, "Speech is not sent over a network without encryption.").WithHint("Use an https address, or an SSH tunnel to localhost.")
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+// post sends a body and turns every answer but 200 into an error.
+func post(ctx context.Context, d device, path, mediaType string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL+path, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", mediaType)
+	if d.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+d.Token)
+	}
+	client := http.Client{
+		Timeout:       5 * time.Minute,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // never carry a token elsewhere
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, codedError{exitUnreachable, hearkeep.Errorf(hearkeep.Unavailable, "No Hearkeep answers at %s.", d.URL).
+			WithHint("Is it running? Start it with hearkeep serve.").Because(err)}
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	var problem struct {
+		Code   hearkeep.Code `json:"code"`
+		Title  string        `json:"title"`
+		Detail string        `json:"detail"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&problem); err != nil || problem.Title == "" {
+		return nil, notHearkeep(d.URL, fmt.Errorf("status %s", resp.Status))
+	}
+	return nil, &hearkeep.Error{Code: problem.Code, Message: problem.Title, Hint: problem.Detail}
+}
+
+func notHearkeep(url string, err error) error {
+	return codedError{exitUnreachable, hearkeep.Errorf(hearkeep.Unavailable, "What answers at %s is not Hearkeep.", url).Because(err)}
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/act"
+	"github.com/hearkeep/hearkeep/internal/hear"
+	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/portal"
+	"github.com/hearkeep/hearkeep/internal/speech"
+	"github.com/hearkeep/hearkeep/internal/store"
+	"github.com/hearkeep/hearkeep/internal/understand"
+	"github.com/hearkeep/hearkeep/internal/vault"
+)
+
+type serveCmd struct {
+	Keep     string     `help:"The folder to keep everything in." default:"./keep" type:"path"`
+	Listen   string     `help:"Address and port of the portal. Without TLS it must be loopback." default:"127.0.0.1:8484"`
+	Origin   string     `help:"Where people reach the portal; by default http://localhost and the port." placeholder:"URL"`
+	Timezone string     `help:"Where alarms ring and days begin, such as Europe/Berlin; by default the machine's." placeholder:"ZONE"`
+	LogLevel slog.Level `help:"Least level to log: debug, info, warn, error." default:"info"`
+	LogJSON  bool       `help:"Log as JSON." name:"log-json"`
+}
+
+// Run builds the rooms in order, passes them down, and serves until the
+// context ends.
+func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
+	zone, err := cmd.zone()
+	if err != nil {
+		return err
+	}
+	log := cmd.logger(c)
+	listener, origin, err := cmd.listen()
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	f, err := openFolder(ctx, cmd.Keep, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.close()) }()
+
+	desk, err := identity.New(identity.Config{Store: f.store, Ledger: f.ledger, House: f.house, Log: log})
+	if err != nil {
+		return err
+	}
+	sentences, err := understand.English()
+	if err != nil {
+		return err
+	}
+	engine, err := startEngine(ctx, sentences, log)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	bell := newBell(c)
+	acts, err := act.New(act.Config{
+		Store: f.store, House: f.house, Location: zone, Log: log,
+		Forgetter: byVoice{f.keep}, Counter: byVoice{f.keep}, Ringer: bell,
+	})
+	if err != nil {
+		return err
+	}
+	ear := hear.New(hear.Config{Engine: engine, Sentences: sentences, Act: acts, Store: f.store, Log: log})
+	handler, err := portal.New(portal.Config{
+		Identity: desk, Keep: f.keep, Ear: ear, Act: acts, Ledger: f.ledger, Log: log, Origin: origin, Zone: zone,
+	})
+	if err != nil {
+		return err
+	}
+	if err := greet(ctx, c, desk, engine, origin, cmd.Keep); err != nil {
+		return err
+	}
+	tasks := schedule{log: log, tasks: []task{
+		{"expire recordings", 10 * time.Minute, func(ctx context.Context, now time.Time) error { _, err := f.keep.Expire(ctx, now); return err }},
+		{"expire sessions and links", time.Hour, desk.Expire},
+		{"expire ledger bodies", 24 * time.Hour, func(ctx context.Context, now time.Time) error { _, err := f.ledger.Expire(ctx, now); return err }},
+		{"sweep", time.Hour, sweep(f.keep)},
+		{"refill the reserve", time.Hour, func(context.Context, time.Time) error { return f.reserve.Refill() }},
+	}}
+	return serve(ctx, listener, handler, log, acts.Run, tasks.run)
+}
+
+func (cmd serveCmd) zone() (*time.Location, error) {
+	if cmd.Timezone == "" {
+		return time.Local, nil
+	}
+	zone, err := time.LoadLocation(cmd.Timezone)
+	if err != nil {
+		return nil, hearkeep.Errorf(hearkeep.Invalid, "There is no time zone called %q.", cmd.Timezone).
+			WithHint("Use a name such as Europe/Berlin.").Because(err)
+	}
+	return zone, nil
+}
+
+func (cmd serveCmd) logger(c *console) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cmd.LogLevel}
+	if cmd.LogJSON {
+		return slog.New(slog.NewJSONHandler(c.err, options))
+	}
+	return slog.New(slog.NewTextHandler(c.err, options))
+}
+
+// listen binds the port before anything else is touched. Beyond loopback the
+// portal would carry passphrases and speech in the clear, so that is refused.
+func (cmd serveCmd) listen() (net.Listener, string, error) {
+	host, _, err := net.SplitHostPort(cmd.Listen)
+	if err != nil {
+		return nil, "", hearkeep.Errorf(hearkeep.Invalid, "%q is not an address and port.", cmd.Listen).WithHint("Such as 127.0.0.1:8484.").Because(err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, "", hearkeep.Errorf(hearkeep.Invalid, "This version serves this machine only: %s is not a loopback address.", host).
+			WithHint("Use 127.0.0.1; from elsewhere, reach it through an SSH tunnel (ssh -L 8484:localhost:8484).")
+	}
+	listener, err := net.Listen("tcp", cmd.Listen)
+	if err != nil {
+		return nil, "", codedError{exitInUse, hearkeep.Errorf(hearkeep.Conflict, "The address %s is not free.", cmd.Listen).
+			WithHint("Is another Hearkeep running? Stop it, or choose another port with --listen.").Because(err)}
+	}
+	if cmd.Origin != "" {
+		return listener, cmd.Origin, nil
+	}
+	origin := url.URL{Scheme: "http", Host: fmt.Sprintf("localhost:%d", listener.Addr().(*net.TCPAddr).Port)}
+	return listener, origin.String(), nil
+}
+
+// startEngine starts the worker and teaches it the sentences. A machine
+// without engines still serves: recordings are kept, marked "not transcribed".
+func startEngine(ctx context.Context, sentences *understand.Sentences, log *slog.Logger) (*speech.Engine, error) {
+	engine, err := speech.Start(ctx, speech.Options{Log: log})
+	if err != nil {
+		return nil, err
+	}
+	jsgf, words := sentences.Grammar()
+	if err := engine.SetGrammar(ctx, speech.Grammar{JSGF: jsgf, Words: words}); err != nil {
+		log.Warn("the recogniser has no grammar", "err", err)
+	}
+	return engine, nil
+}
+
+// greet prints where to go, and the set-up link while nobody has an account.
+func greet(ctx context.Context, c *console, desk *identity.Desk, engine *speech.Engine, origin, keep string) error {
+	for _, lacking := range engine.Status().Lacking() {
+		fmt.Fprintln(c.out, "missing: ", lacking)
+	}
+	secret, err := desk.SetupLink(ctx)
+	if hearkeep.CodeOf(err) == hearkeep.Conflict {
+		fmt.Fprintf(c.out, "Hearkeep keeps in %s and answers at %s\n", keep, origin)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "Hearkeep keeps in %s\nSet it up here (this link works once, for one hour; a restart prints a new one):\n\n  %s/setup/%s\n\n", keep, origin, secret)
+	return nil
+}
+
+// serve runs the HTTP server and what goes on beside it until the context
+// ends, and then waits for turns that are under way.
+func serve(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Logger, beside ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       5 * time.Minute, // a slow upload of hear.MaxBytes
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1+len(beside))
+	for _, run := range beside {
+		go func() { failed <- run(ctx) }()
+	}
+	go func() { failed <- server.Serve(l) }()
+	var first error
+	select {
+	case <-ctx.Done():
+	case first = <-failed:
+	}
+	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer stop()
+	err := server.Shutdown(grace)
+	cancel()
+	for range beside {
+		if e := <-failed; first == nil && e != nil && !errors.Is(e, http.ErrServerClosed) && !errors.Is(e, context.Canceled) {
+			first = e
+		}
+	}
+	return errors.Join(first, err)
+}
+
+// byVoice lets room act forget and count without knowing vaults.
+type byVoice struct{ keep *vault.Keep }
+
+func (v byVoice) ForgetLast(ctx context.Context, id hearkeep.VaultID, binding hearkeep.BindingID) (string, error) {
+	receipt, err := v.keep.Eraser(id).Last(ctx, binding)
+	return receipt.ID.String(), err
+}
+
+func (v byVoice) Kept(ctx context.Context, id hearkeep.VaultID) (store.Totals, time.Duration, error) {
+	totals, retention, err := v.keep.Eraser(id).Totals(ctx)
+	return totals, retention.Audio, err
+}
