@@ -34,3 +34,10 @@ func openStore(t testing.TB, dir string) *Store {
 	})
 	return st
 }
+
+func BenchmarkStore(b *testing.B) {
+	storetest.Bench(b, func(b *testing.B) (store.Store, string) {
+		dir := b.TempDir()
+		return openStore(b, dir), dir
+	})
+}
