@@ -21,8 +21,9 @@ import (
 // The files of a keep's folder.
 const (
 	fileLock    = "lock"
-	fileHouse   = "house.key"  // outside backups
-	fileLedger  = "ledger.key" // signs checkpoints
+	fileRows    = "hearkeep.db" // as store/sqlite calls it
+	fileHouse   = "house.key"   // outside backups
+	fileLedger  = "ledger.key"  // signs checkpoints
 	fileJournal = "erasures.journal"
 	fileReserve = "reserve"
 	dirBlobs    = "audio"
@@ -60,7 +61,7 @@ func openFolder(ctx context.Context, path string, log *slog.Logger) (f *folder, 
 	if f.lock, err = lockFolder(path); err != nil {
 		return nil, err
 	}
-	if f.house, err = seal.LoadOrCreateHouseKey(filepath.Join(path, fileHouse)); err != nil {
+	if f.house, err = houseKey(path); err != nil {
 		return nil, err
 	}
 	st, err := sqlite.Open(ctx, path)
@@ -91,6 +92,19 @@ func openFolder(ctx context.Context, path string, log *slog.Logger) (f *folder, 
 		Journal: f.journal, Reserve: f.reserve, Log: log,
 	})
 	return f, err
+}
+
+// houseKey reads the folder's house key, or makes it in an empty folder. A
+// keep that lost it is not given another: doors and timers would not open.
+func houseKey(path string) (seal.HouseKey, error) {
+	file := filepath.Join(path, fileHouse)
+	_, missing := os.Stat(file)
+	_, begun := os.Stat(filepath.Join(path, fileRows))
+	if errors.Is(missing, os.ErrNotExist) && begun == nil {
+		return seal.HouseKey{}, codedError{exitDamaged, hearkeep.Errorf(hearkeep.Conflict, "This keep's house key is missing.").
+			WithHint("Put %s back from where it was copied. Without it no door of this keep is trusted.", file)}
+	}
+	return seal.LoadOrCreateHouseKey(file)
 }
 
 // lockFolder holds the folder until the process ends, however it ends.

@@ -37,9 +37,6 @@ func (h helpCmd) Run(c *console, k *kong.Kong) error {
 	if ctx.Error != nil {
 		return codedError{exitUsage, ctx.Error}
 	}
-	if len(h.Command) == 0 {
-		ctx.Path = ctx.Path[:1] // without the default command, which is this one
-	}
 	if err := ctx.PrintUsage(false); err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ type commands struct {
 	SetupLink setupLinkCmd `cmd:"" help:"Print a link with which one more person gets a vault of their own."`
 	Check     checkCmd     `cmd:"" help:"Read back and verify everything that a folder keeps; name what is damaged."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
-	Help      helpCmd      `cmd:"" help:"Show this help, or a command's." default:"1"`
+	Help      helpCmd      `cmd:"" help:"Show this help, or a command's."`
 	Worker    workerCmd    `cmd:"" hidden:"" help:"The speech engine's process; Hearkeep starts it by itself."`
 }
 
@@ -56,6 +56,9 @@ func main() {
 
 // run is main with everything from outside given, and returns the exit code.
 func run(ctx context.Context, args []string, c *console) int {
+	if len(args) == 0 {
+		args = []string{"help"}
+	}
 	var cli commands
 	parser, err := kong.New(&cli,
 		kong.Name("hearkeep"),

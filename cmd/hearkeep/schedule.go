@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -59,18 +60,14 @@ func sweep(keep *vault.Keep) func(context.Context, time.Time) error {
 }
 
 // bell rings on the terminal that Hearkeep runs in: the one loudspeaker that
-// every machine has. Names of timers are speech and stay out of it.
-type bell struct{ console *console }
-
-func newBell(c *console) bell { return bell{c} }
+// every machine has. What is said about the timer is speech and stays out of
+// it; the keep's page shows it.
+type bell struct{ out io.Writer }
 
 func (b bell) Ring(_ context.Context, r act.Ringing) {
-	fmt.Fprintf(b.console.out, "\a%s is ringing; see your keep's page.\n", kindOf(r))
-}
-
-func kindOf(r act.Ringing) string {
-	if r.Alarm() {
-		return "An alarm"
+	verb := "is ringing"
+	if r.Missed {
+		verb = "was missed"
 	}
-	return "A timer"
+	fmt.Fprintf(b.out, "\aA %s %s; see your keep's page.\n", r.Kind, verb)
 }

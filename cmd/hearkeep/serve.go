@@ -62,10 +62,9 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer engine.Close()
-	bell := newBell(c)
-	acts, err := act.New(act.Config{
+	acts, err := act.New(ctx, act.Config{
 		Store: f.store, House: f.house, Location: zone, Log: log,
-		Forgetter: byVoice{f.keep}, Counter: byVoice{f.keep}, Ringer: bell,
+		Forgetter: byVoice{f.keep}, Counter: byVoice{f.keep}, Ringer: bell{c.out},
 	})
 	if err != nil {
 		return err
@@ -136,7 +135,7 @@ func (cmd serveCmd) listen() (net.Listener, string, error) {
 // startEngine starts the worker and teaches it the sentences. A machine
 // without engines still serves: recordings are kept, marked "not transcribed".
 func startEngine(ctx context.Context, sentences *understand.Sentences, log *slog.Logger) (*speech.Engine, error) {
-	engine, err := speech.Start(ctx, speech.Options{Log: log})
+	engine, err := speech.Start(context.WithoutCancel(ctx), speech.Options{Log: log}) // turns under way end first
 	if err != nil {
 		return nil, err
 	}
@@ -149,9 +148,7 @@ func startEngine(ctx context.Context, sentences *understand.Sentences, log *slog
 
 // greet prints where to go, and the set-up link while nobody has an account.
 func greet(ctx context.Context, c *console, desk *identity.Desk, engine *speech.Engine, origin, keep string) error {
-	for _, lacking := range engine.Status().Lacking() {
-		fmt.Fprintln(c.out, "missing: ", lacking)
-	}
+	tellMissing(ctx, c, engine)
 	secret, err := desk.SetupLink(ctx)
 	if hearkeep.CodeOf(err) == hearkeep.Conflict {
 		fmt.Fprintf(c.out, "Hearkeep keeps in %s and answers at %s\n", keep, origin)
@@ -162,6 +159,20 @@ func greet(ctx context.Context, c *console, desk *identity.Desk, engine *speech.
 	}
 	fmt.Fprintf(c.out, "Hearkeep keeps in %s\nSet it up here (this link works once, for one hour; a restart prints a new one):\n\n  %s/setup/%s\n\n", keep, origin, secret)
 	return nil
+}
+
+// tellMissing names the engines that are not installed, and what installs them.
+func tellMissing(ctx context.Context, c *console, engine *speech.Engine) {
+	status, err := engine.Status(ctx)
+	if err != nil {
+		fmt.Fprintln(c.out, "The speech engine does not answer: recordings are kept, marked \"not transcribed\".")
+		return
+	}
+	for _, e := range status {
+		if !e.Present {
+			fmt.Fprintf(c.out, "Not installed: %s (%s). To install it: %s\n", e.Name, e.Does, e.Mend)
+		}
+	}
 }
 
 // serve runs the HTTP server and what goes on beside it until the context

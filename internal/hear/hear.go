@@ -19,7 +19,6 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/act"
-	"github.com/hearkeep/hearkeep/internal/sound"
 	"github.com/hearkeep/hearkeep/internal/speech"
 	"github.com/hearkeep/hearkeep/internal/store"
 	"github.com/hearkeep/hearkeep/internal/understand"

@@ -94,6 +94,11 @@ func (t *turn) run(ctx context.Context) {
 		return
 	}
 	t.recognise(ctx)
+	if t.turn.Note == "" && !t.heard.Speech {
+		t.ear.count(ctx, t.in.Binding(), CountNoSpeech)
+		t.dismiss(ctx, Heard{}, sayNoSpeech, reasonNoSpeech)
+		return
+	}
 	if t.heard.Rejected && t.in.Source() != hearkeep.SourceUpload {
 		t.ear.count(ctx, t.in.Binding(), CountNotMeant)
 		t.dismiss(ctx, Heard{Speech: true}, sayNotMeant, reasonNotMeant)
