@@ -116,6 +116,7 @@ func TestWhichTimeIsMeant(t *testing.T) {
 // TestClockChanges: the stated rule. A time that the clocks skip rings when
 // they skip it; one that they show twice rings the first time.
 func TestClockChanges(t *testing.T) {
+	desks := map[string]*act.Desk{}
 	for _, test := range []struct {
 		zone, now  string
 		hour, min  string
@@ -137,12 +138,14 @@ func TestClockChanges(t *testing.T) {
 		{"Australia/Lord_Howe", "2026-04-04T08:00:00Z", "1", "45", "2026-04-04T14:45:00Z", "Your alarm is set for one forty-five in the morning, tomorrow."},
 		{"Australia/Lord_Howe", "2026-04-04T08:00:00Z", "7", "30", "2026-04-04T21:00:00Z", "Your alarm is set for seven thirty in the morning, tomorrow."},
 	} {
-		d, _ := alarms(t, test.zone)
+		if desks[test.zone] == nil {
+			desks[test.zone], _ = alarms(t, test.zone)
+		}
 		now, err := time.Parse(time.RFC3339, test.now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		due, answer := set(t, d, now, said{"hour": test.hour, "minute": test.min, "part": "am"})
+		due, answer := set(t, desks[test.zone], now, said{"hour": test.hour, "minute": test.min, "part": "am"})
 		if got := due.UTC().Format(time.RFC3339); got != test.want || answer != test.says {
 			t.Errorf("%s %s:%s\n got %s %q\nwant %s %q", test.zone, test.hour, test.min, got, answer, test.want, test.says)
 		}
@@ -194,6 +197,10 @@ func TestAlarmsAreListedAndCancelled(t *testing.T) {
 		h.says(true, "Your alarm for seven thirty in the morning, today is cancelled.", "HearkeepCancelAlarm", "hour=7", "minute=30")
 		h.order("HearkeepSetAlarm", "hour=8")
 		h.order("HearkeepSetAlarm", "hour=9")
+		h.says(true, "Your alarm is set for midnight tonight.", "HearkeepSetAlarm", "noon=0")
+		h.says(true, "Your alarm is set for midnight, tomorrow.", "HearkeepSetAlarm", "noon=0", "day=tomorrow")
+		h.says(true, "Your alarm for midnight, tomorrow is cancelled.", "HearkeepCancelAlarm", "day=tomorrow")
+		h.says(true, "Your alarm for midnight tonight is cancelled.", "HearkeepCancelAlarm", "noon=0")
 		h.says(true, "Both alarms are cancelled.", "HearkeepCancelAlarm", "all=true")
 		h.says(false, "No alarm is set.", "HearkeepCancelAlarm")
 	})

@@ -14,9 +14,23 @@ func (t timer) wall() time.Time {
 	return wall
 }
 
+// day is a time on the day that an alarm is said to be on: midnight ends the
+// day that is named with it, as "midnight tonight" does.
+func (t timer) day() time.Time {
+	wall := t.wall()
+	if wall.Hour() == 0 && wall.Minute() == 0 {
+		return wall.Add(-time.Minute)
+	}
+	return wall
+}
+
 // when is an alarm's time as it is said: "seven thirty in the morning, tomorrow".
 func (t timer) when(now time.Time, in *time.Location) string {
-	return sayClock(t.wall()) + ", " + sayDay(t.wall(), wallOf(now, in))
+	day := sayDay(t.day(), wallOf(now, in))
+	if day == "today" && !t.day().Equal(t.wall()) {
+		return sayClock(t.wall()) + " tonight"
+	}
+	return sayClock(t.wall()) + ", " + day
 }
 
 func (d *Desk) setAlarm(ctx context.Context, o Order) (Done, error) {
@@ -65,7 +79,7 @@ func (d *Desk) chosen(o Order, s slots) []timer {
 		if hasClock && !slices.Contains(c.choices(), wall.Hour()*60+wall.Minute()) {
 			return false
 		}
-		switch days := int(dayOf(wall).Sub(dayOf(now)) / (24 * time.Hour)); day {
+		switch days := int(dayOf(t.day()).Sub(dayOf(now)) / (24 * time.Hour)); day {
 		case "":
 			return true
 		case "today":
@@ -74,7 +88,7 @@ func (d *Desk) chosen(o Order, s slots) []timer {
 			return days == 1
 		default:
 			weekday, ok := weekdayOf(day)
-			return ok && wall.Weekday() == weekday
+			return ok && t.day().Weekday() == weekday
 		}
 	})
 }
