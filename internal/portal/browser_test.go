@@ -1,0 +1,223 @@
+package portal
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// browser is a tab of a headless Chromium with a fresh profile. It notes what
+// a page must never do: ask another origin, break the content policy, throw.
+type browser struct {
+	t      *testing.T
+	ctx    context.Context
+	origin string
+	mu     sync.Mutex
+	faults []string
+}
+
+// browseWithin bounds a whole test of the browser, so that a page that never
+// comes fails the test instead of holding it.
+const browseWithin = 90 * time.Second
+
+func newBrowser(t *testing.T, origin string) *browser {
+	t.Helper()
+	profile, err := os.MkdirTemp("", "portal-chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
+	)
+	deadline, cancelDeadline := context.WithTimeout(t.Context(), browseWithin)
+	alloc, cancelAlloc := chromedp.NewExecAllocator(deadline, opts...)
+	b := &browser{t: t, origin: origin}
+	ctx, cancel := chromedp.NewContext(alloc, chromedp.WithListener(b.note))
+	b.ctx = ctx
+	t.Cleanup(func() {
+		cancel()
+		cancelAlloc()
+		cancelDeadline()
+		os.RemoveAll(profile) // Chromium may still hold a file: then the system's temp folder is swept later
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, f := range b.faults {
+			t.Error(f)
+		}
+	})
+	send(b, network.Enable, network.EnableParams{})
+	send(b, log.Enable, cdp.Empty{})
+	return b
+}
+
+func (b *browser) note(ev any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch ev := ev.(type) {
+	case *network.EventRequestWillBeSent:
+		u := ev.Request.URL
+		if !strings.HasPrefix(u, b.origin+"/") && !strings.HasPrefix(u, "data:") && u != "about:blank" {
+			b.faults = append(b.faults, "request leaves the origin: "+u)
+		}
+	case *log.EventEntryAdded:
+		// To the log, a page that tells of an error is an error of the network.
+		security := ev.Entry.Source == log.EntrySourceSecurity
+		if security || ev.Entry.Level == log.EntryLevelError && ev.Entry.Source != log.EntrySourceNetwork {
+			b.faults = append(b.faults, fmt.Sprintf("browser log: %s: %s", ev.Entry.Source, ev.Entry.Text))
+		}
+	case *runtime.EventExceptionThrown:
+		b.faults = append(b.faults, "exception: "+ev.ExceptionDetails.Text)
+	}
+}
+
+func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *browser) open(path string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(b.origin + path))
+}
+
+// run runs one action and returns its value.
+func run[T any](b *browser, a chromedp.Action[T]) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, a)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return v
+}
+
+// send sends a command of the protocol.
+func send[P, R any](b *browser, c cdp.Command[P, R], params P) R {
+	b.t.Helper()
+	r, err := chromedp.Call(b.ctx, c, params)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
+// eval runs an expression in the page.
+func eval[T any](b *browser, expression string) T {
+	b.t.Helper()
+	return run(b, chromedp.Evaluate[T](expression))
+}
+
+// until waits until an expression holds in a page that has loaded, across
+// navigations.
+func (b *browser) until(expression string) {
+	b.t.Helper()
+	for {
+		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`document.readyState === "complete" && !!(`+expression+")"))
+		if ok && err == nil {
+			return
+		}
+		if b.ctx.Err() != nil {
+			b.t.Fatalf("never held: %s (%v)", expression, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (b *browser) look(width int64, scheme string) {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(width, 900))
+	send(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
+	})
+}
+
+// shoot saves a picture of the whole page for people to look at, where
+// HEARKEEP_SCREENSHOTS names a folder.
+func (b *browser) shoot(name string) {
+	b.t.Helper()
+	dir := os.Getenv("HEARKEEP_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	for _, width := range []int64{390, 1280} {
+		for _, scheme := range []string{"light", "dark"} {
+			b.look(width, scheme)
+			png := run(b, chromedp.FullScreenshot(100))
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), png, 0o600); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+	}
+	b.do(chromedp.ResetViewport())
+}
+
+// TestScreens opens every sample in Chromium: nothing breaks the content
+// policy, and nothing is wider than a phone.
+func TestScreens(t *testing.T) {
+	ps, err := loadPages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &portal{pages: ps}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", csp)
+		if name, ok := strings.CutPrefix(r.URL.Path, "/static/"); ok {
+			r.SetPathValue("file", name)
+			p.static(w, r)
+			return
+		}
+		for _, s := range samples() {
+			if r.URL.Path == "/"+s.name && s.page != "live" {
+				p.show(w, http.StatusOK, s.page, s.data)
+				return
+			}
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer server.Close()
+	b := newBrowser(t, server.URL)
+	for _, s := range samples() {
+		if s.page == "live" {
+			continue
+		}
+		b.look(390, "light")
+		b.open("/" + s.name)
+		if got := eval[int](b, `document.documentElement.scrollWidth`); got > 390 {
+			t.Errorf("%s is %d pixels wide on a phone of 390: %s", s.name, got, eval[string](b,
+				`[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > 391).map(e => e.tagName + "." + e.className).join(" ")`))
+		}
+		b.shoot(s.name)
+	}
+	b.open("/kit")
+	send(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+	if got := eval[string](b, `getComputedStyle(document.querySelector(".top")).display`); got != "none" {
+		t.Errorf("the printed kit shows the page's head: display %s", got)
+	}
+	pdf := run(b, chromedp.PrintToPDF(chromedp.PDFPaper(chromedp.PaperA4)))
+	if got := len(regexp.MustCompile(`/Type\s*/Page\b[^s]`).FindAll(pdf, -1)); got != 1 {
+		t.Errorf("the kit prints on %d pages, want 1", got)
+	}
+	if dir := os.Getenv("HEARKEEP_SCREENSHOTS"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, "kit.pdf"), pdf, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

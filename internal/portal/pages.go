@@ -1,0 +1,159 @@
+package portal
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io"
+	"net/http"
+	"path"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+)
+
+//go:embed templates/*.html static/*
+var content embed.FS
+
+// pages holds the parsed templates and the names of the static files.
+type pages struct {
+	byName map[string]*template.Template
+	assets map[string]asset
+}
+
+// asset is a static file. Its hash stands in its address, so that browsers
+// keep it for as long as it does not change.
+type asset struct {
+	body []byte
+	hash string
+}
+
+// pageNames are the templates/<name>.html; each is drawn inside layout.html,
+// with the pieces of parts.html. "live" is no page: it is what polling swaps in.
+var pageNames = []string{
+	"setup", "kit", "signin", "kitsignin", "home", "live", "recording",
+	"erase", "eraseall", "receipt", "kept", "unkept", "problem",
+}
+
+func loadPages() (*pages, error) {
+	p := &pages{byName: map[string]*template.Template{}, assets: map[string]asset{}}
+	entries, err := content.ReadDir("static")
+	if err != nil {
+		return nil, fmt.Errorf("portal: static files: %w", err)
+	}
+	for _, e := range entries {
+		body, err := content.ReadFile(path.Join("static", e.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("portal: static files: %w", err)
+		}
+		sum := sha256.Sum256(body)
+		p.assets[e.Name()] = asset{body, hex.EncodeToString(sum[:6])}
+	}
+	base, err := template.New("").Funcs(template.FuncMap{"asset": p.address}).Option("missingkey=error").
+		ParseFS(content, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return nil, fmt.Errorf("portal: templates: %w", err)
+	}
+	for _, name := range pageNames {
+		t, err := base.Clone()
+		if err == nil {
+			t, err = t.ParseFS(content, "templates/"+name+".html")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("portal: template %s: %w", name, err)
+		}
+		p.byName[name] = t
+	}
+	return p, nil
+}
+
+// address is where a static file is fetched.
+func (p *pages) address(name string) (string, error) {
+	a, ok := p.assets[name]
+	if !ok {
+		return "", fmt.Errorf("portal: no static file %q", name)
+	}
+	return "/static/" + name + "?v=" + a.hash, nil
+}
+
+func (p *pages) execute(w io.Writer, name string, page any) error {
+	start := "layout.html"
+	if name == "live" {
+		start = "live.html"
+	}
+	return p.byName[name].ExecuteTemplate(w, start, page)
+}
+
+// frame is what every page has around its content.
+type frame struct {
+	Title   string
+	Name    string // of the person; empty where nobody is signed in
+	Here    string // the entry of the navigation that is this page
+	Failing string // a sentence where keeping fails
+	Live    bool   // the page polls
+	Zone    string // of the times on the page
+}
+
+func (p *portal) frame(title string) frame {
+	return frame{Title: title, Zone: p.Now().In(p.Zone).Format("MST")}
+}
+
+// frameOf is the frame of a signed-in person's page.
+func (p *portal) frameOf(v *visit, title, here string) frame {
+	f := p.frame(title)
+	f.Name, f.Here, f.Failing = v.who.Name(), here, p.Keep.Status().Failing
+	return f
+}
+
+// problemPage tells of a failure. It is the same for whoever is signed in.
+type problemPage struct {
+	frame
+	Problem problem
+}
+
+// static serves the embedded files. They are the same for everybody, so they
+// alone may be cached.
+func (p *portal) static(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("file")
+	a, ok := p.pages.assets[name]
+	kind, shown := map[string]string{
+		".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+		".LICENSE": "text/plain; charset=utf-8", ".VERSION": "text/plain; charset=utf-8",
+	}[path.Ext(name)]
+	if !ok || !shown {
+		return errNowhere
+	}
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Cache-Control", "no-cache")
+	if r.URL.Query().Get("v") == a.hash {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	h.Set("Content-Length", fmt.Sprint(len(a.body)))
+	_, err := w.Write(a.body)
+	if err != nil {
+		return hearkeep.Errorf(hearkeep.Unavailable, "The file could not be sent.").Because(err)
+	}
+	return nil
+}
+
+// healthz says that the program answers. It knows nobody and tells nothing.
+func (p *portal) healthz(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	io.WriteString(w, "ok\n")
+	return nil
+}
+
+// clock is a moment as pages show it: for people, and for programs.
+type clock struct {
+	Day  string // "Tuesday, 3 May 2026"
+	Time string // "14:32"
+	ISO  string
+}
+
+func (p *portal) clock(t time.Time) clock {
+	t = t.In(p.Zone)
+	return clock{t.Format("Monday, 2 January 2006"), t.Format("15:04"), t.Format(time.RFC3339)}
+}

@@ -1,0 +1,152 @@
+package portal
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/identity"
+)
+
+// codes remembers the pairing code that each session was shown, until it is
+// used or its time is over, so that a reload shows the same line. They are in
+// memory only; a restart asks for a new one. The zero value with a clock is
+// ready, and may be used concurrently.
+type codes struct {
+	now   func() time.Time
+	mu    sync.Mutex
+	shown map[[32]byte]shownCode // by SHA-256 of the session's cookie
+}
+
+type shownCode struct {
+	code    string
+	expires time.Time
+}
+
+// put remembers a code and drops those that are over.
+func (c *codes) put(cookie, code string, expires time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.shown == nil {
+		c.shown = map[[32]byte]shownCode{}
+	}
+	for k, s := range c.shown {
+		if !c.now().Before(s.expires) {
+			delete(c.shown, k)
+		}
+	}
+	c.shown[sha256.Sum256([]byte(cookie))] = shownCode{code, expires}
+}
+
+// get returns a session's code; ok is false where none is in force.
+func (c *codes) get(cookie string) (s shownCode, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, ok = c.shown[sha256.Sum256([]byte(cookie))]
+	return s, ok && c.now().Before(s.expires)
+}
+
+func (c *codes) forget(cookie string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.shown, sha256.Sum256([]byte(cookie)))
+}
+
+// used drops a code, whichever session was shown it.
+func (c *codes) used(code string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k, s := range c.shown {
+		if s.code == code {
+			delete(c.shown, k)
+		}
+	}
+}
+
+// terminalView is the line to paste, or the wish for one.
+type terminalView struct {
+	Pair  string // empty where no code is in force
+	Say   string
+	Until clock
+}
+
+func (p *portal) terminalView(v *visit) terminalView {
+	s, ok := p.codes.get(v.cookie)
+	if !ok {
+		return terminalView{}
+	}
+	return terminalView{
+		Pair:  fmt.Sprintf("./hearkeep pair %s %s", p.origin, s.code),
+		Say:   `./hearkeep say "set a timer for ten minutes"`,
+		Until: p.clock(s.expires),
+	}
+}
+
+// pairing returns the session's code, and makes a binding with a fresh one
+// where none is in force.
+func (p *portal) pairing(ctx context.Context, v *visit) (string, error) {
+	if s, ok := p.codes.get(v.cookie); ok {
+		return s.code, nil
+	}
+	bindings, err := v.room.Bindings(ctx)
+	if err != nil {
+		return "", err
+	}
+	label, n := "Terminal", 1
+	for _, b := range bindings {
+		if b.Source == hearkeep.SourceSay {
+			n++
+			label = fmt.Sprintf("Terminal %d", n)
+		}
+	}
+	id, err := v.room.Bind(ctx, hearkeep.SourceSay, label, hearkeep.KeepAll)
+	if err != nil {
+		return "", err
+	}
+	code, err := p.Identity.PairingCode(ctx, v.who, id)
+	if err != nil {
+		return "", err
+	}
+	p.codes.put(v.cookie, code, p.Now().Add(identity.PairingLife))
+	return code, nil
+}
+
+// terminal makes the line to paste and shows it on the home page.
+func (p *portal) terminal(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if _, err := p.pairing(r.Context(), v); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/#terminal", http.StatusSeeOther)
+	return nil
+}
+
+// pair changes a pairing code for a device token. The answer is the only copy.
+func (p *portal) pair(w http.ResponseWriter, r *http.Request) error {
+	var ask struct {
+		Code string `json:"code"`
+	}
+	in := json.NewDecoder(r.Body)
+	in.DisallowUnknownFields()
+	if err := in.Decode(&ask); err != nil || ask.Code == "" {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return errTooLarge(tooLarge.Limit)
+		}
+		return hearkeep.Errorf(hearkeep.Invalid, `A pairing request is {"code": "…"}.`).Because(err)
+	}
+	token, err := p.Identity.Redeem(r.Context(), ask.Code, p.visitor(r))
+	if err != nil {
+		return err
+	}
+	p.codes.used(ask.Code)
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(struct {
+		Token string `json:"token"`
+	}{token})
+}

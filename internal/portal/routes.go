@@ -1,0 +1,135 @@
+package portal
+
+import (
+	"net/http"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/vault"
+)
+
+// route is one row of the table. Exactly one of the four handlers is set, and
+// that says who may call it; each is given what its caller may touch and
+// nothing more.
+type route struct {
+	method, pattern string
+	on              object
+	body            int64 // most bytes of a request's body; 0 allows none
+
+	// anyone may call it, signed in or not.
+	anyone func(http.ResponseWriter, *http.Request) error
+	// setUp takes a set-up link that is in force.
+	setUp func(w http.ResponseWriter, r *http.Request, link string) error
+	// keyholder is somebody signed in; visit holds their entered Room.
+	keyholder func(http.ResponseWriter, *http.Request, *visit) error
+	// device has a device token; the Inbox adds and cannot read.
+	device func(http.ResponseWriter, *http.Request, *vault.Inbox) error
+}
+
+// object is what a route works on. Every id in a pattern names something
+// inside the caller's own keep: elsewhere it does not exist.
+type object string
+
+const (
+	nothing   object = ""          // no data of anybody's
+	account   object = "account"   // the caller's sign-in
+	keep      object = "keep"      // the caller's keep as a whole
+	recording object = "recording" // {id}, in the caller's keep
+	receipt   object = "receipt"   // {id}, in the caller's keep
+	timer     object = "timer"     // {id}, in the caller's keep
+	door      object = "door"      // the binding of a device's token
+)
+
+// formBytes is room for the largest form: a name and a long passphrase.
+const formBytes = 16 << 10
+
+// routes is the one table. archtest refuses a mux.Handle outside this file.
+func (p *portal) routes() []route {
+	return []route{
+		{method: "GET", pattern: "/healthz", anyone: p.healthz},
+		{method: "GET", pattern: "/static/{file}", anyone: p.static},
+
+		{method: "GET", pattern: "/setup/{secret}", on: account, setUp: p.setupForm},
+		{method: "POST", pattern: "/setup/{secret}", on: account, setUp: p.setup, body: formBytes},
+		{method: "GET", pattern: "/sign-in", anyone: p.signInForm},
+		{method: "POST", pattern: "/sign-in", on: account, anyone: p.signIn, body: formBytes},
+		{method: "GET", pattern: "/sign-in/kit", anyone: p.kitForm},
+		{method: "POST", pattern: "/sign-in/kit", on: account, anyone: p.signInWithKit, body: formBytes},
+		{method: "POST", pattern: "/sign-out", on: account, anyone: p.signOut, body: formBytes},
+
+		{method: "GET", pattern: "/{$}", on: keep, keyholder: p.home},
+		{method: "GET", pattern: "/latest", on: keep, keyholder: p.latest},
+		{method: "GET", pattern: "/kept", on: keep, keyholder: p.kept},
+		{method: "POST", pattern: "/terminal", on: keep, keyholder: p.terminal, body: formBytes},
+		{method: "POST", pattern: "/recordings", on: keep, keyholder: p.upload, body: uploadBytes},
+		{method: "GET", pattern: "/recordings/{id}", on: recording, keyholder: p.recording},
+		{method: "GET", pattern: "/recordings/{id}/audio", on: recording, keyholder: p.audio},
+		{method: "GET", pattern: "/recordings/{id}/erase", on: recording, keyholder: p.eraseForm},
+		{method: "POST", pattern: "/recordings/{id}/erase", on: recording, keyholder: p.erase, body: formBytes},
+		{method: "POST", pattern: "/timers/{id}/cancel", on: timer, keyholder: p.cancel, body: formBytes},
+		{method: "GET", pattern: "/erase", on: keep, keyholder: p.eraseAllForm},
+		{method: "POST", pattern: "/erase", on: keep, keyholder: p.eraseAll, body: formBytes},
+		{method: "GET", pattern: "/receipts/{id}", on: receipt, keyholder: p.receipt},
+
+		{method: "POST", pattern: "/v1/pair", on: account, anyone: p.pair, body: formBytes},
+		{method: "POST", pattern: "/v1/say", on: door, device: p.say, body: sayBytes},
+
+		{method: "", pattern: "/", anyone: p.nowhere},
+	}
+}
+
+// mux registers the table.
+func (p *portal) mux() http.Handler {
+	mux := http.NewServeMux()
+	for _, row := range p.routes() {
+		mux.Handle(pattern(row), p.serve(row))
+	}
+	return mux
+}
+
+func pattern(row route) string {
+	if row.method == "" {
+		return row.pattern
+	}
+	return row.method + " " + row.pattern
+}
+
+// serve admits the caller that the row names, and turns what its handler
+// returns into a page or a problem.
+func (p *portal) serve(row route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, row.body)
+		var err error
+		switch {
+		case row.anyone != nil:
+			err = row.anyone(w, r)
+		case row.setUp != nil:
+			link := r.PathValue("secret")
+			if err = p.Identity.CheckSetup(r.Context(), link); err == nil {
+				err = row.setUp(w, r, link)
+			}
+		case row.keyholder != nil:
+			var v *visit
+			if v, err = p.visit(r); err == nil {
+				err = row.keyholder(w, r, v)
+			}
+			switch hearkeep.CodeOf(err) {
+			case hearkeep.Unauthorized:
+				p.askToSignIn(w, r, err)
+				return
+			case hearkeep.NotFound: // missing, or not yours: one answer for all
+				err = errNowhere
+			}
+		case row.device != nil:
+			var in *vault.Inbox
+			if in, err = p.inbox(r); err == nil {
+				err = row.device(w, r, in)
+			}
+		}
+		if err != nil {
+			p.fail(w, r, err)
+		}
+	})
+}
+
+// nowhere answers every address that is not in the table.
+func (p *portal) nowhere(http.ResponseWriter, *http.Request) error { return errNowhere }

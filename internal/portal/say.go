@@ -1,0 +1,238 @@
+package portal
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/hear"
+	"github.com/hearkeep/hearkeep/internal/vault"
+)
+
+// Limits of what may be heard at once. maxText is far above any sentence.
+const (
+	maxSound    = hear.MaxBytes
+	maxText     = 4 << 10
+	sayBytes    = maxSound
+	uploadBytes = maxSound + 64<<10 // a form's own lines around the file
+)
+
+// unkeptPage answers an upload of which nothing was kept.
+type unkeptPage struct {
+	frame
+	Reason string
+	Heard  string
+	Answer string
+}
+
+// upload hears a file from a form and shows what became of it.
+func (p *portal) upload(w http.ResponseWriter, r *http.Request, v *visit) error {
+	release, err := p.holdUpload(r)
+	if err != nil {
+		return err
+	}
+	defer release()
+	data, err := formFile(r, "sound")
+	if err != nil {
+		return err
+	}
+	in, err := v.room.Uploads(r.Context())
+	if err != nil {
+		return err
+	}
+	page := &unkeptPage{frame: p.frameOf(v, "Nothing was kept", "")}
+	var kept hearkeep.RecordingID
+	err = p.Ear.Hear(r.Context(), in, data, func(e hear.Event) {
+		switch e := e.(type) {
+		case hear.Heard:
+			page.Heard = e.Words.Reveal()
+		case hear.Answered:
+			page.Answer = e.Words.Reveal()
+		case hear.Kept:
+			kept = e.Recording
+		case hear.NotKept:
+			page.Reason = e.Reason
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if kept.IsZero() {
+		p.show(w, http.StatusOK, "unkept", page)
+		return nil
+	}
+	http.Redirect(w, r, "/recordings/"+kept.String(), http.StatusSeeOther)
+	return nil
+}
+
+// holdUpload waits for one of the few places for sound in memory.
+func (p *portal) holdUpload(r *http.Request) (release func(), err error) {
+	select {
+	case p.uploads <- struct{}{}:
+		return func() { <-p.uploads }, nil
+	case <-r.Context().Done():
+		return nil, hearkeep.Errorf(hearkeep.Unavailable, "The upload was given up.").Because(r.Context().Err())
+	}
+}
+
+// formFile reads one file of a multipart form into memory. ParseMultipartForm
+// is not used: it writes large files to the disk, in the clear.
+func formFile(r *http.Request, field string) ([]byte, error) {
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return nil, hearkeep.Errorf(hearkeep.Invalid, "No file was given.").WithHint("Choose a sound file first.").Because(err)
+	}
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return nil, hearkeep.Errorf(hearkeep.Invalid, "No file was given.").WithHint("Choose a sound file first.")
+		}
+		if err != nil {
+			return nil, bodyError(err)
+		}
+		if part.FormName() == field {
+			return filePart(part)
+		}
+	}
+}
+
+func filePart(part *multipart.Part) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(part, maxSound+1))
+	switch {
+	case err != nil:
+		return nil, bodyError(err)
+	case len(data) > maxSound:
+		return nil, errTooLarge(maxSound)
+	case part.FileName() == "" && len(data) == 0:
+		return nil, hearkeep.Errorf(hearkeep.Invalid, "No file was given.").WithHint("Choose a sound file first.")
+	}
+	return data, nil
+}
+
+// bodyError is what a person is told of a body that could not be read.
+func bodyError(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return errTooLarge(maxSound)
+	}
+	return hearkeep.Errorf(hearkeep.Invalid, "The file did not arrive whole.").WithHint("Send it again.").Because(err)
+}
+
+// say hears what a device sends, sound or text, and streams what becomes of
+// it: one JSON object a line (application/x-ndjson), each sent as it happens.
+// A failure before the first event is a problem with its own status; a later
+// one is a last line {"event":"failed"}.
+func (p *portal) say(w http.ResponseWriter, r *http.Request, in *vault.Inbox) error {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	text := kind == "text/plain"
+	if err != nil || !text && kind != "application/octet-stream" && !strings.HasPrefix(kind, "audio/") {
+		return hearkeep.Errorf(hearkeep.Invalid, "Send sound as audio/* or a sentence as text/plain.").Because(err)
+	}
+	release, err := p.holdUpload(r)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if text {
+		r.Body = http.MaxBytesReader(w, r.Body, maxText)
+	}
+	data, err := io.ReadAll(r.Body)
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return errTooLarge(tooLarge.Limit)
+	}
+	if err != nil {
+		return bodyError(err)
+	}
+	out := &eventWriter{w: w}
+	if text {
+		err = p.Ear.Say(r.Context(), in, hearkeep.NewWords(string(data)), out.tell)
+	} else {
+		err = p.Ear.Hear(r.Context(), in, data, out.tell)
+	}
+	if err != nil && !out.begun() {
+		return err
+	}
+	if err != nil {
+		pr := explain(err)
+		p.Log.Error("say failed", "route", r.Pattern, "code", pr.Code, "err", err)
+		out.line(map[string]any{"event": "failed", "title": pr.Title, "detail": pr.Detail})
+	}
+	return nil
+}
+
+// eventWriter writes a turn's events as lines. Keeping reports from beside the
+// answer, so that it locks.
+type eventWriter struct {
+	mu      sync.Mutex
+	w       http.ResponseWriter
+	started bool
+}
+
+func (o *eventWriter) begun() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.started
+}
+
+// stageJSON is a stage as devices read it.
+type stageJSON struct {
+	Stage  hearkeep.Stage `json:"stage"`
+	TookMS float64        `json:"took_ms"`
+	Engine string         `json:"engine,omitempty"`
+	Note   string         `json:"note,omitempty"`
+}
+
+// tell writes one event. The words go back to whoever just spoke them.
+func (o *eventWriter) tell(e hear.Event) {
+	switch e := e.(type) {
+	case hear.Heard:
+		o.line(struct {
+			Event      string `json:"event"`
+			Words      string `json:"words"`
+			Speech     bool   `json:"speech"`
+			Understood bool   `json:"understood"`
+		}{"heard", e.Words.Reveal(), e.Speech, e.Understood})
+	case hear.Answered:
+		stages := make([]stageJSON, 0, len(e.Stages))
+		for _, s := range e.Stages {
+			stages = append(stages, stageJSON{s.Stage, float64(s.Took.Microseconds()) / 1000, s.Engine, s.Note})
+		}
+		o.line(struct {
+			Event  string      `json:"event"`
+			Words  string      `json:"words"`
+			Did    string      `json:"did,omitempty"`
+			Sound  []byte      `json:"sound,omitempty"` // WAV, base64
+			Stages []stageJSON `json:"stages"`
+		}{"answered", e.Words.Reveal(), e.Did, e.Sound, stages})
+	case hear.Kept:
+		o.line(struct {
+			Event     string `json:"event"`
+			Recording string `json:"recording"`
+		}{"kept", e.Recording.String()})
+	case hear.NotKept:
+		o.line(struct {
+			Event  string `json:"event"`
+			Reason string `json:"reason"`
+		}{"not-kept", e.Reason})
+	}
+}
+
+// line sends one object. A device that went away is noticed by its context.
+func (o *eventWriter) line(v any) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.started {
+		o.started = true
+		o.w.Header().Set("Content-Type", "application/x-ndjson")
+		o.w.WriteHeader(http.StatusOK)
+	}
+	json.NewEncoder(o.w).Encode(v) // appends the line's end
+	http.NewResponseController(o.w).Flush()
+}

@@ -1,0 +1,137 @@
+package portal
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/identity"
+)
+
+// setupPage is where a person names themselves. What was typed comes back
+// after a mistake, but never a passphrase.
+type setupPage struct {
+	frame
+	Link          string
+	Given         string // the name, as typed
+	MinPassphrase int
+	Problem       *problem
+}
+
+func (p *portal) setupForm(w http.ResponseWriter, _ *http.Request, link string) error {
+	p.show(w, http.StatusOK, "setup", &setupPage{frame: p.frame("Set up your keep"), Link: link, MinPassphrase: identity.MinPassphrase})
+	return nil
+}
+
+// kitPage shows the recovery kit, once.
+type kitPage struct {
+	frame
+	For    string // the person
+	Origin string
+	Made   clock
+	Groups []string
+}
+
+// setup makes the account, its keep, and a pairing code for the terminal. It
+// answers with the page instead of a redirect because the kit is kept nowhere.
+func (p *portal) setup(w http.ResponseWriter, r *http.Request, link string) error {
+	if err := form(r); err != nil {
+		return err
+	}
+	name := r.PostFormValue("name")
+	in, kit, err := p.Identity.Create(r.Context(), link, name, r.PostFormValue("passphrase"), p.visitor(r))
+	switch hearkeep.CodeOf(err) {
+	case hearkeep.Invalid, hearkeep.Conflict:
+		if err != nil {
+			pr := explain(err)
+			p.show(w, pr.Status, "setup", &setupPage{frame: p.frame("Set up your keep"), Link: link, Given: name, MinPassphrase: identity.MinPassphrase, Problem: &pr})
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	// From here the account stands, and its kit must be shown whatever else
+	// fails: what is missing is made at the next visit.
+	p.welcome(w, in)
+	room, err := p.enter(r.Context(), in.Who)
+	if err == nil {
+		_, err = p.pairing(r.Context(), &visit{in.Who, room, in.Cookie})
+	}
+	if err != nil {
+		p.Log.Error("after set-up", "account", in.Who.Account(), "err", err)
+	}
+	p.show(w, http.StatusOK, "kit", &kitPage{
+		frame: p.frame("Your recovery kit"), For: in.Who.Name(), Origin: p.origin.String(),
+		Made: p.clock(p.Now()), Groups: kitGroups(kit),
+	})
+	return nil
+}
+
+// kitGroups splits a kit as it is printed into its groups.
+func kitGroups(kit string) []string {
+	return strings.FieldsFunc(kit, func(r rune) bool { return r == '-' || r == ' ' })
+}
+
+// signInPage asks for a name and a passphrase or, as kitsignin, for the kit.
+type signInPage struct {
+	frame
+	Given   string
+	Problem *problem
+}
+
+func (p *portal) signInForm(w http.ResponseWriter, _ *http.Request) error {
+	p.show(w, http.StatusOK, "signin", &signInPage{frame: p.frame("Sign in")})
+	return nil
+}
+
+func (p *portal) kitForm(w http.ResponseWriter, _ *http.Request) error {
+	p.show(w, http.StatusOK, "kitsignin", &signInPage{frame: p.frame("Use your recovery kit")})
+	return nil
+}
+
+func (p *portal) signIn(w http.ResponseWriter, r *http.Request) error {
+	return p.unlock(w, r, "signin", "Sign in", "passphrase", p.Identity.SignIn)
+}
+
+func (p *portal) signInWithKit(w http.ResponseWriter, r *http.Request) error {
+	return p.unlock(w, r, "kitsignin", "Use your recovery kit", "kit", p.Identity.SignInWithKit)
+}
+
+// unlock signs somebody in with the unlocker in a field. What cannot be used
+// brings the form back with the sentence; it never says which half was wrong.
+func (p *portal) unlock(w http.ResponseWriter, r *http.Request, page, title, field string,
+	with func(context.Context, string, string, identity.Visitor) (identity.SignedIn, error)) error {
+	if err := form(r); err != nil {
+		return err
+	}
+	name := r.PostFormValue("name")
+	in, err := with(r.Context(), name, r.PostFormValue(field), p.visitor(r))
+	if err != nil {
+		pr := explain(err)
+		if pr.Status >= http.StatusInternalServerError {
+			return err
+		}
+		p.show(w, pr.Status, page, &signInPage{frame: p.frame(title), Given: name, Problem: &pr})
+		return nil
+	}
+	p.welcome(w, in)
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+	return nil
+}
+
+// signOut ends the session of the cookie. It needs no keep, so that it works
+// when the keep does not.
+func (p *portal) signOut(w http.ResponseWriter, r *http.Request) error {
+	if c, err := r.Cookie(p.cookieName("hearkeep")); err == nil {
+		if err := p.Identity.SignOut(r.Context(), c.Value); err != nil {
+			return err
+		}
+		p.codes.forget(c.Value)
+	}
+	p.setCookie(w, "hearkeep", "", time.Time{})
+	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+	return nil
+}
