@@ -7,6 +7,12 @@
 // file, and that every query names the vault or account it is about. It
 // refuses a schema newer than the program.
 //
+// Times are kept to the millisecond and come back in UTC; the zero time stays
+// zero. What is to be read, changed or deleted under a vault and is not there
+// is ErrNotFound, and so is a row to be inserted under a vault, binding or
+// recording that is not there. Deleting anything else is no error when it is
+// gone already. Listings of what is not there are empty.
+//
 // The drivers (store/sqlite) run the one contract suite of storetest.
 package store
 
@@ -37,7 +43,8 @@ type Store interface {
 	// commit; each has its own savepoint, so that an error from fn undoes
 	// that caller's rows only. When Update returns nil, the rows are on disk.
 	// fn may be run while other callers wait: it must not block on them, and
-	// must not call Update or View.
+	// must not call Update or View. A ctx that is done before fn's turn keeps
+	// it from running; a panic in fn reaches its caller alone.
 	Update(ctx context.Context, fn func(*Tx) error) error
 	// View runs fn on one consistent snapshot. Writing through it fails.
 	View(ctx context.Context, fn func(*Tx) error) error
@@ -67,7 +74,8 @@ type Jobs interface {
 	Due(ctx context.Context, kind string, now time.Time, limit int) ([]Job, error)
 	// Done removes a job.
 	Done(ctx context.Context, id int64) error
-	// Retry puts a job off until the given time and counts the attempt.
+	// Retry puts a job off until the given time and counts the attempt;
+	// ErrNotFound where it is done.
 	Retry(ctx context.Context, id int64, at time.Time) error
 }
 
@@ -92,7 +100,7 @@ type Identity interface {
 
 	InsertSession(ctx context.Context, s Session) error
 	Session(ctx context.Context, idHash [32]byte) (Session, error)
-	// TouchSession notes a use.
+	// TouchSession notes a use; ErrNotFound where the session has ended.
 	TouchSession(ctx context.Context, idHash [32]byte, used time.Time) error
 	DeleteSession(ctx context.Context, idHash [32]byte) error
 	// ExpireSessions removes sessions whose Expires is not after now.

@@ -55,12 +55,15 @@ type Vaults interface {
 	Parts(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID) ([]Part, error)
 	// PartsOf returns one kind of part of many recordings.
 	PartsOf(ctx context.Context, vault hearkeep.VaultID, ids []hearkeep.RecordingID, part hearkeep.Part) (map[hearkeep.RecordingID]Part, error)
+	// InsertPart adds a part; ErrExists where the recording has one of its
+	// kind, in any version: a correction deletes that first.
 	InsertPart(ctx context.Context, vault hearkeep.VaultID, p Part) error
 	DeletePart(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID, part hearkeep.Part) error
 	// DueParts returns parts, of any vault, whose Until is not after now.
 	DueParts(ctx context.Context, now time.Time, limit int) ([]DuePart, error)
 
-	// InsertTombstones accounts for numbers that have no recording.
+	// InsertTombstones accounts for numbers that have no recording; ErrExists
+	// where one of them is accounted for already.
 	InsertTombstones(ctx context.Context, vault hearkeep.VaultID, outcome hearkeep.Outcome, at time.Time, runs []hearkeep.Run) error
 	// Tombstones returns a vault's tombstones, by binding and number.
 	Tombstones(ctx context.Context, vault hearkeep.VaultID) ([]Tombstone, error)
@@ -210,8 +213,8 @@ type Keys interface {
 	// log: of the named parts, or of all parts where none is named. What is
 	// not there is no error.
 	Destroy(ctx context.Context, vault hearkeep.VaultID, ids []hearkeep.RecordingID, parts []hearkeep.Part) error
-	// Each lists the recordings that have keys, ascending above after, for
-	// the sweep and for check.
+	// Each lists up to limit recordings that have keys, ascending above after,
+	// for the sweep and for check.
 	Each(ctx context.Context, after hearkeep.RecordingID, limit int) ([]KeyedRecording, error)
 
 	// PutEnvelope stores or replaces an envelope key's wrap.

@@ -219,36 +219,36 @@ func (d *database) emptyLog(ctx context.Context) (bool, error) {
 	return true, errors.Join(wal.Sync(), wal.Close())
 }
 
-// check reads the whole file back.
+// check reads the whole file back, and says of each damage where it is.
 func (d *database) check(ctx context.Context) error {
-	var damage []error
+	var found []error
 	err := d.view(ctx, func(x *tx) error {
-		found, err := all(ctx, x, func(row *sql.Rows) (s string, err error) {
-			return s, row.Scan(&s)
+		pages, err := all(ctx, x, func(row *sql.Rows) (what string, err error) {
+			return what, row.Scan(&what)
 		}, "PRAGMA integrity_check")
 		if err != nil {
 			return err
 		}
-		for _, s := range found {
-			if s != "ok" {
-				damage = append(damage, fmt.Errorf("%s: %s", d.name, s))
+		for _, what := range pages {
+			if what != "ok" {
+				found = append(found, fmt.Errorf("%s: %s", d.name, what))
 			}
 		}
-		orphans, err := all(ctx, x, func(row *sql.Rows) (s string, err error) {
-			var row_ sql.NullInt64
+		orphans, err := all(ctx, x, func(row *sql.Rows) (table string, err error) {
+			var rowid sql.NullInt64
 			var parent string
-			var fk int
-			return s, row.Scan(&s, &row_, &parent, &fk)
+			var key int
+			return table, row.Scan(&table, &rowid, &parent, &key)
 		}, "PRAGMA foreign_key_check")
-		for _, s := range orphans {
-			damage = append(damage, fmt.Errorf("%s: a row of %s refers to nothing", d.name, s))
+		for _, table := range orphans {
+			found = append(found, fmt.Errorf("%s: a row of %s refers to nothing", d.name, table))
 		}
 		return err
 	})
 	if err != nil {
-		damage = append(damage, fmt.Errorf("%s: %w", d.name, err))
+		found = append(found, fmt.Errorf("%s: %w", d.name, err))
 	}
-	return errors.Join(damage...)
+	return errors.Join(found...)
 }
 
 // close waits for what runs and closes the file.

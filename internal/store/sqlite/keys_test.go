@@ -17,6 +17,7 @@ import (
 // that pages split and merge, and searches keys.db and its log for any 16
 // bytes of a destroyed wrap. The search is shown to find the wraps that live.
 func TestDestroyedKeysLeaveTheFiles(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	st := openStore(t, dir)
 	ctx := t.Context()
@@ -24,7 +25,7 @@ func TestDestroyedKeysLeaveTheFiles(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	live := map[hearkeep.RecordingID][]store.PartKey{}
 	destroyed := windows{}
-	for round := range 40 {
+	for round := range 25 {
 		var batch []store.PartKey
 		for range 1 + random.IntN(60) {
 			id := hearkeep.NewID[hearkeep.RecordingID]()
@@ -127,6 +128,7 @@ func (w windows) in(t *testing.T, dir string) (n int) {
 // TestDestroyWaitsForReaders: while a reader keeps the log from being emptied,
 // Destroy does not say that the keys are gone.
 func TestDestroyWaitsForReaders(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	st := openStore(t, dir)
 	ctx := t.Context()

@@ -101,6 +101,7 @@ func eraseOne(ctx context.Context, st *Store, v storetest.Vault, id hearkeep.Rec
 // TestKill kills a process that keeps and erases, three times on the same
 // files: everything that it had acknowledged is so.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	said := map[string]string{} // the last word on each recording
 	for _, lines := range []int{1, 60, 150} {

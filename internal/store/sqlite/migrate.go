@@ -37,7 +37,7 @@ func migrate(ctx context.Context, db *sql.DB, folder string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := versions(ctx, db, p); err != nil && !errors.Is(err, errOlder) {
+	if err := compare(ctx, db, p); err != nil && !errors.Is(err, errOlder) {
 		return err
 	}
 	if _, err := p.Up(ctx); err != nil {
@@ -52,34 +52,33 @@ func checkVersion(ctx context.Context, db *sql.DB, folder string) error {
 	if err != nil {
 		return err
 	}
-	_, err = versions(ctx, db, p)
-	return err
+	return compare(ctx, db, p)
 }
 
-// versions compares the database's version with the program's. It writes
-// nothing, where goose would make its table.
-func versions(ctx context.Context, db *sql.DB, p *goose.Provider) (int64, error) {
+// compare holds the database's version against the program's: nil, errOlder
+// or store.ErrNewer. It writes nothing, where goose would make its table.
+func compare(ctx context.Context, db *sql.DB, p *goose.Provider) error {
 	sources := p.ListSources()
-	target := sources[len(sources)-1].Version
+	program := sources[len(sources)-1].Version
 	var tables int
 	err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = 'goose_db_version'").Scan(&tables)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if tables == 0 {
-		return 0, errOlder
+		return errOlder
 	}
-	var current int64
-	if err := db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version").Scan(&current); err != nil {
-		return 0, err
+	var version int64
+	if err := db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version").Scan(&version); err != nil {
+		return err
 	}
 	switch {
-	case current > target:
-		return current, fmt.Errorf("%w: version %d, program %d", store.ErrNewer, current, target)
-	case current < target:
-		return current, errOlder
+	case version > program:
+		return fmt.Errorf("%w: version %d, program %d", store.ErrNewer, version, program)
+	case version < program:
+		return errOlder
 	}
-	return current, nil
+	return nil
 }
 
 // explainOpen tells the operator why a file did not open.

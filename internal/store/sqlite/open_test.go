@@ -55,6 +55,7 @@ func wantRefused(t *testing.T, dir string, file string, err error, sentence stri
 }
 
 func TestNewerSchema(t *testing.T) {
+	t.Parallel()
 	for _, file := range []string{rowsFile, keysFile} {
 		dir := t.TempDir()
 		st := openStore(t, dir)
@@ -102,6 +103,7 @@ func TestOlderSchema(t *testing.T) {
 }
 
 func TestNotADatabase(t *testing.T) {
+	t.Parallel()
 	for _, file := range []string{rowsFile, keysFile} {
 		dir := t.TempDir()
 		if err := openStore(t, dir).Close(); err != nil {
@@ -176,6 +178,7 @@ func TestCheckNamesDamage(t *testing.T) {
 }
 
 func TestReadOnly(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if _, err := OpenReadOnly(t.Context(), dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("OpenReadOnly of an empty folder: got error %v, want %v", err, fs.ErrNotExist)

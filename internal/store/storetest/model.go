@@ -34,14 +34,14 @@ func model(t *testing.T, open Opener) {
 	})
 }
 
-// fewer runs 25 checks unless -rapid.checks asks for more: each of their steps
+// fewer runs 12 checks unless -rapid.checks asks for more: each of their steps
 // waits for the disk.
 func fewer(t *testing.T) {
 	checks := flag.Lookup("rapid.checks")
 	if checks == nil || checks.Value.String() != checks.DefValue {
 		return
 	}
-	checks.Value.Set("25")
+	checks.Value.Set("12")
 	t.Cleanup(func() { checks.Value.Set(checks.DefValue) })
 }
 

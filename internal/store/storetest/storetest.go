@@ -59,8 +59,13 @@ func Run(t *testing.T, open Opener) {
 		{"envelopes", envelopes},
 		{"model", model},
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) { c.run(t, open) })
+	for i, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if i > 0 {
+				t.Parallel() // they wait for the disk, each on files of its own
+			}
+			c.run(t, open)
+		})
 	}
 }
 
