@@ -145,7 +145,7 @@ func TestTextsForPeople(t *testing.T) {
 		{lengthText(65 * time.Second), "1 min 5 s"}, {lengthText(59900 * time.Millisecond), "1 min 0 s"},
 		{lengthText(9970 * time.Millisecond), "10 s"}, {lengthText(113 * time.Minute), "1 h 53 min"},
 		{lengthText(time.Hour - time.Millisecond), "1 h 0 min"},
-		{tookText(1234 * time.Microsecond), "1.2 ms"}, {tookText(2 * time.Second), "2.00 s"},
+		{tookText(1234 * time.Microsecond), "1.2 ms"}, {tookText(2 * time.Second), "2.00 s"}, {tookText(900 * time.Nanosecond), "under 0.1 ms"},
 		{spanText(90 * 24 * time.Hour), "90 days"}, {spanText(24 * time.Hour), "1 day"}, {spanText(36 * time.Hour), "36 hours"},
 		{countText(0, "recording"), "0 recordings"}, {countText(1, "recording"), "1 recording"},
 		{countText(999, "x"), "999 xs"}, {countText(1700, "x"), "1,700 xs"}, {countText(1234567, "x"), "1,234,567 xs"},

@@ -28,6 +28,7 @@ type recordingPage struct {
 
 type slotView struct{ Name, Spoken, Value string }
 
+// stageView is one step of the turn and what carried it out (V17).
 type stageView struct{ Stage, Took, Engine, Note string }
 
 func (p *portal) recording(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -80,7 +81,7 @@ func stageText(s hearkeep.Stage) string {
 	case hearkeep.StageDecode:
 		return "Read the sound"
 	case hearkeep.StageEndpoint:
-		return "Found where speech begins and ends"
+		return "Found the speech in it"
 	case hearkeep.StageRecognise:
 		return "Turned sound into words"
 	case hearkeep.StageUnderstand:

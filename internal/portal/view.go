@@ -163,6 +163,9 @@ func lengthText(d time.Duration) string {
 
 // tookText is how long a stage took.
 func tookText(d time.Duration) string {
+	if d < 50*time.Microsecond {
+		return "under 0.1 ms"
+	}
 	if d < time.Second {
 		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
 	}
