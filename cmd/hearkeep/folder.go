@@ -48,36 +48,40 @@ type folder struct {
 
 // openFolder takes a folder for this process alone, makes in it what is
 // missing, and finishes what a crash left half done.
-func openFolder(ctx context.Context, path string, log *slog.Logger) (f *folder, err error) {
+func openFolder(ctx context.Context, path string, log *slog.Logger) (*folder, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, folderError(path, err)
 	}
-	f = &folder{path: path}
-	defer func() {
-		if err != nil {
-			f.close()
-		}
-	}()
+	f := &folder{path: path}
+	if err := f.open(ctx, log); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return f, nil
+}
+
+// open takes one thing after the other; close lets go of what it took.
+func (f *folder) open(ctx context.Context, log *slog.Logger) (err error) {
+	path := f.path
 	if f.lock, err = lockFolder(path); err != nil {
-		return nil, err
+		return err
 	}
 	if f.house, err = houseKey(path); err != nil {
-		return nil, err
+		return err
 	}
 	st, err := sqlite.Open(ctx, path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f.store = st
 	if f.ledger, err = ledger.Open(ctx, st, filepath.Join(path, fileLedger)); err != nil {
-		return nil, ledgerError(err)
+		return ledgerError(err)
 	}
 	blobs, err := files.Open(filepath.Join(path, dirBlobs))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if f.journal, err = store.OpenJournal(filepath.Join(path, fileJournal)); err != nil {
-		return nil, err
+		return err
 	}
 	f.reserve, err = store.OpenReserve(filepath.Join(path, fileReserve), reserveSize)
 	if errors.Is(err, store.ErrFull) {
@@ -85,13 +89,13 @@ func openFolder(ctx context.Context, path string, log *slog.Logger) (f *folder, 
 		err = nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f.keep, err = vault.Open(ctx, vault.Config{
 		Store: st, Blobs: blobs, Ledger: f.ledger, House: f.house,
 		Journal: f.journal, Reserve: f.reserve, Log: log,
 	})
-	return f, err
+	return err
 }
 
 // houseKey reads the folder's house key, or makes it in an empty folder. A
