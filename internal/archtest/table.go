@@ -34,6 +34,7 @@ func rows() []row {
 		{"ledger", []string{"store"}},
 		{"identity", []string{"seal", "store", "ledger", "notify"}},
 		{"vault", []string{"seal", "blob", "store", "ledger", "identity"}},
+		{"vault/vaulttest", []string{"vault", "seal", "blob", "blob/files", "store", "store/sqlite", "ledger", "identity"}},
 		{"act", []string{"seal", "store", "notify"}},
 		{"hear", []string{"vault", "identity", "speech", "understand", "act", "wyoming", "sound", "ledger", "store", "notify"}},
 		{"rights", []string{"vault", "archive", "identity", "ledger", "notify", "store", "sound"}},
@@ -48,7 +49,7 @@ func rows() []row {
 
 // A room's tests wire what stands under the room, as cmd does for the program:
 // they may import what its row reaches, through other rows too, and
-// testHelpers: the contract suites, and the real drivers, because tests run on
+// testHelpers: the contract suites, whole keeps, and the real drivers, because tests run on
 // real SQLite and real files rather than on imitations. A room above or beside
 // theirs they may not.
 func testMay(room string) []string {
@@ -63,7 +64,7 @@ func testMay(room string) []string {
 }
 
 func testHelpers() []string {
-	return []string{"store/storetest", "store/sqlite", "blob/blobtest", "blob/files"}
+	return []string{"store/storetest", "store/sqlite", "blob/blobtest", "blob/files", "vault/vaulttest"}
 }
 
 // routeTable is the one file that registers handlers.

@@ -12,14 +12,15 @@ import (
 	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/store"
 	"github.com/hearkeep/hearkeep/internal/vault"
+	"github.com/hearkeep/hearkeep/internal/vault/vaulttest"
 )
 
 func TestKeepThenReadListenErase(t *testing.T) {
-	h := newHome(t)
-	anna := h.person(t, "Anna")
-	id := anna.say(t, "the canary sings")
+	h := vaulttest.New(t)
+	anna := h.Person(t, "Anna")
+	id := say(t, anna, "the canary sings")
 
-	it, err := h.enter(t, anna).Read(t.Context(), id)
+	it, err := h.Enter(t, anna).Read(t.Context(), id)
 	must(t, err)
 	if got, want := it.Words.Reveal(), "the canary sings"; got != want {
 		t.Errorf("words: got %q, want %q", got, want)
@@ -33,33 +34,33 @@ func TestKeepThenReadListenErase(t *testing.T) {
 	if got, want := it.Until.Sub(it.Start).Round(time.Hour), hearkeep.DefaultRetention; got != want {
 		t.Errorf("kept for %s, want %s (V6)", got, want)
 	}
-	if got := readAll(t, h.enter(t, anna), id); !bytes.Equal(got, audio) {
+	if got := readAll(t, h.Enter(t, anna), id); !bytes.Equal(got, audio) {
 		t.Errorf("audio: got %d bytes, want the %d that were kept", len(got), len(audio))
 	}
 
-	receipt, err := h.enter(t, anna).Erase(t.Context(), id)
+	receipt, err := h.Enter(t, anna).Erase(t.Context(), id)
 	must(t, err)
 	if receipt.Count != 1 || receipt.ID.IsZero() || receipt.KeysGone.IsZero() {
 		t.Errorf("receipt: got %+v", receipt)
 	}
-	again, err := h.enter(t, anna).Receipt(t.Context(), receipt.ID)
+	again, err := h.Enter(t, anna).Receipt(t.Context(), receipt.ID)
 	must(t, err)
 	if again != receipt {
 		t.Errorf("receipt later: got %+v, want %+v", again, receipt)
 	}
-	_, err = h.enter(t, anna).Read(t.Context(), id)
+	_, err = h.Enter(t, anna).Read(t.Context(), id)
 	wantCode(t, "read after erasing", err, hearkeep.NotFound)
-	_, err = h.enter(t, anna).Listen(t.Context(), id)
+	_, err = h.Enter(t, anna).Listen(t.Context(), id)
 	wantCode(t, "listen after erasing", err, hearkeep.NotFound)
-	_, err = h.enter(t, anna).Erase(t.Context(), id)
+	_, err = h.Enter(t, anna).Erase(t.Context(), id)
 	wantCode(t, "erase again", err, hearkeep.NotFound)
 }
 
 func TestRangesOfAudio(t *testing.T) {
-	h := newHome(t)
-	anna := h.person(t, "Anna")
-	id := anna.say(t, "a range")
-	a, err := h.enter(t, anna).Listen(t.Context(), id)
+	h := vaulttest.New(t)
+	anna := h.Person(t, "Anna")
+	id := say(t, anna, "a range")
+	a, err := h.Enter(t, anna).Listen(t.Context(), id)
 	must(t, err)
 	defer a.Close()
 	for _, at := range []int64{int64(len(audio)) - 7, 0, 65_535, 65_536, 131_070} {
@@ -77,17 +78,17 @@ func TestRangesOfAudio(t *testing.T) {
 // Every "may" has its "may not": another account's ids, and ids that do not
 // exist, fail with the same words.
 func TestAnotherAccountFindsNothing(t *testing.T) {
-	h := newHome(t)
-	anna, bert := h.person(t, "Anna"), h.person(t, "Bert")
-	annas, absent := anna.say(t, "mine alone"), hearkeep.NewID[hearkeep.RecordingID]()
-	receipt, err := h.enter(t, anna).Erase(t.Context(), anna.say(t, "gone"))
+	h := vaulttest.New(t)
+	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
+	annas, absent := say(t, anna, "mine alone"), hearkeep.NewID[hearkeep.RecordingID]()
+	receipt, err := h.Enter(t, anna).Erase(t.Context(), say(t, anna, "gone"))
 	must(t, err)
 	ctx := t.Context()
 
-	_, foreign := h.keep.Enter(ctx, bert.who, anna.vault)
-	_, missing := h.keep.Enter(ctx, bert.who, hearkeep.NewID[hearkeep.VaultID]())
+	_, foreign := h.Keep.Enter(ctx, bert.Who, anna.Vault)
+	_, missing := h.Keep.Enter(ctx, bert.Who, hearkeep.NewID[hearkeep.VaultID]())
 	sameAnswer(t, "enter", foreign, missing)
-	room := h.enter(t, bert)
+	room := h.Enter(t, bert)
 	for name, try := range map[string]func(hearkeep.RecordingID) error{
 		"read":     func(id hearkeep.RecordingID) error { _, err := room.Read(ctx, id); return err },
 		"listen":   func(id hearkeep.RecordingID) error { _, err := room.Listen(ctx, id); return err },
@@ -105,10 +106,10 @@ func TestAnotherAccountFindsNothing(t *testing.T) {
 	if len(items) != 0 {
 		t.Errorf("list: got %d of another's recordings", len(items))
 	}
-	if got := readAll(t, h.enter(t, anna), annas); !bytes.Equal(got, audio) {
+	if got := readAll(t, h.Enter(t, anna), annas); !bytes.Equal(got, audio) {
 		t.Error("the owner lost her recording")
 	}
-	if n := h.kinds(t, anna.vault)[ledger.KindOpened]; n != 1 {
+	if n := kinds(t, h, anna.Vault)[ledger.KindOpened]; n != 1 {
 		t.Errorf("openings in her ledger: got %d, want her own one", n)
 	}
 }
@@ -123,50 +124,50 @@ func sameAnswer(t *testing.T, what string, foreign, missing error) {
 }
 
 func TestNobodyIsRefused(t *testing.T) {
-	h := newHome(t)
-	anna := h.person(t, "Anna")
+	h := vaulttest.New(t)
+	anna := h.Person(t, "Anna")
 	ctx := t.Context()
-	_, err := h.keep.Enter(ctx, identity.Verified{}, anna.vault)
+	_, err := h.Keep.Enter(ctx, identity.Verified{}, anna.Vault)
 	wantCode(t, "enter as nobody", err, hearkeep.Unauthorized)
-	_, err = h.keep.Create(ctx, identity.Verified{})
+	_, err = h.Keep.Create(ctx, identity.Verified{})
 	wantCode(t, "create for nobody", err, hearkeep.Unauthorized)
-	_, err = h.keep.Device(ctx, identity.Device{})
+	_, err = h.Keep.Device(ctx, identity.Device{})
 	wantCode(t, "the zero device", err, hearkeep.Unauthorized)
 }
 
 func TestCreateTwiceIsOneVault(t *testing.T) {
-	h := newHome(t)
-	anna := h.person(t, "Anna")
-	again, err := h.keep.Create(t.Context(), anna.who)
+	h := vaulttest.New(t)
+	anna := h.Person(t, "Anna")
+	again, err := h.Keep.Create(t.Context(), anna.Who)
 	must(t, err)
-	if again != anna.vault {
+	if again != anna.Vault {
 		t.Error("a second vault was made")
 	}
 }
 
 func TestRoomRules(t *testing.T) {
-	h := newHome(t)
-	anna := h.person(t, "Anna")
+	h := vaulttest.New(t)
+	anna := h.Person(t, "Anna")
 	ctx := t.Context()
 
-	words, err := h.keep.Device(ctx, h.terminal(t, anna, hearkeep.KeepWords))
+	words, err := h.Keep.Device(ctx, h.Terminal(t, anna, hearkeep.KeepWords))
 	must(t, err)
 	r := taken("only words")
 	must(t, words.Keep(ctx, r))
-	it, err := h.enter(t, anna).Read(ctx, r.ID)
+	it, err := h.Enter(t, anna).Read(ctx, r.ID)
 	must(t, err)
 	if it.HasAudio || it.Words.Reveal() != "only words" {
 		t.Errorf("words only: got audio %v, words %v", it.HasAudio, it.HasWords)
 	}
-	_, err = h.enter(t, anna).Listen(ctx, r.ID)
+	_, err = h.Enter(t, anna).Listen(ctx, r.ID)
 	wantCode(t, "listen where only words are kept", err, hearkeep.NotFound)
 
-	nothing, err := h.keep.Device(ctx, h.terminal(t, anna, hearkeep.KeepNothing))
+	nothing, err := h.Keep.Device(ctx, h.Terminal(t, anna, hearkeep.KeepNothing))
 	must(t, err)
 	if err := nothing.Keep(ctx, taken("nothing")); !errors.Is(err, vault.ErrRule) {
 		t.Errorf("keep in a room that keeps nothing: got %v, want ErrRule", err)
 	}
-	totals, err := h.enter(t, anna).Totals(ctx)
+	totals, err := h.Enter(t, anna).Totals(ctx)
 	must(t, err)
 	if totals.Recordings != 1 {
 		t.Errorf("kept %d recordings, want the one of words", totals.Recordings)
@@ -175,11 +176,11 @@ func TestRoomRules(t *testing.T) {
 
 // No entry, no opening.
 func TestNoEntryNoOpening(t *testing.T) {
-	h := newHome(t)
-	anna := h.person(t, "Anna")
-	id := anna.say(t, "silence is golden")
-	room := h.enter(t, anna)
-	h.store.fail = store.ErrFull
+	h := vaulttest.New(t)
+	anna := h.Person(t, "Anna")
+	id := say(t, anna, "silence is golden")
+	room := h.Enter(t, anna)
+	h.Store.Fail = store.ErrFull
 	ctx := t.Context()
 	_, err := room.Read(ctx, id)
 	wantCode(t, "read", err, hearkeep.Unavailable)
@@ -189,33 +190,33 @@ func TestNoEntryNoOpening(t *testing.T) {
 	wantCode(t, "waveform", err, hearkeep.Unavailable)
 	_, _, _, err = room.List(ctx, vault.Cursor{}, 10)
 	wantCode(t, "list", err, hearkeep.Unavailable)
-	h.store.fail = nil
-	if n := h.kinds(t, anna.vault)[ledger.KindOpened]; n != 0 {
+	h.Store.Fail = nil
+	if n := kinds(t, h, anna.Vault)[ledger.KindOpened]; n != 0 {
 		t.Fatalf("got %d entries of openings that did not happen", n)
 	}
 	for range 3 { // one listen is one entry per session, ranges included
-		readAll(t, h.enter(t, anna), id)
+		readAll(t, h.Enter(t, anna), id)
 	}
-	if n := h.kinds(t, anna.vault)[ledger.KindOpened]; n != 1 {
+	if n := kinds(t, h, anna.Vault)[ledger.KindOpened]; n != 1 {
 		t.Errorf("three listens in a row: got %d entries, want 1", n)
 	}
 }
 
 func TestListIsPaged(t *testing.T) {
-	h := newHome(t)
-	anna := h.person(t, "Anna")
+	h := vaulttest.New(t)
+	anna := h.Person(t, "Anna")
 	ctx := t.Context()
 	start := time.Now().Add(-time.Hour).Truncate(time.Second)
 	want := map[hearkeep.RecordingID]bool{}
 	for range 25 { // several at one time: the id breaks the tie
 		r := taken("page")
 		r.Start = start
-		must(t, anna.inbox.Keep(ctx, r))
+		must(t, anna.Inbox.Keep(ctx, r))
 		want[r.ID] = true
 	}
 	var at vault.Cursor
 	for pages := 0; ; pages++ {
-		items, next, more, err := h.enter(t, anna).List(ctx, at, 10)
+		items, next, more, err := h.Enter(t, anna).List(ctx, at, 10)
 		must(t, err)
 		for _, it := range items {
 			if !want[it.ID] {
@@ -244,79 +245,79 @@ func TestListIsPaged(t *testing.T) {
 
 // Nothing of what was said stands on the disk in the clear.
 func TestNothingInTheClear(t *testing.T) {
-	h := newHome(t)
-	anna := h.person(t, "Anna")
-	id := anna.say(t, "chartreuse elephants waltz")
-	_, err := h.enter(t, anna).Read(t.Context(), id)
+	h := vaulttest.New(t)
+	anna := h.Person(t, "Anna")
+	id := say(t, anna, "chartreuse elephants waltz")
+	_, err := h.Enter(t, anna).Read(t.Context(), id)
 	must(t, err)
-	readAll(t, h.enter(t, anna), id)
+	readAll(t, h.Enter(t, anna), id)
 	for _, needle := range []string{"chartreuse", "canary audio", "HassStartTimer", "started a timer", "Terminal"} {
-		if found := h.onDisk(t, []byte(needle)); len(found) > 0 {
+		if found := onDisk(t, h, []byte(needle)); len(found) > 0 {
 			t.Errorf("%q stands in %v", needle, found)
 		}
 	}
 }
 
 func TestFailedKeepIsLoudAndAccountedFor(t *testing.T) {
-	h := newHome(t)
-	anna := h.person(t, "Anna")
+	h := vaulttest.New(t)
+	anna := h.Person(t, "Anna")
 	ctx := t.Context()
-	anna.say(t, "before")
-	h.blobs.fail = errors.New("a disk that lies")
-	err := anna.inbox.Keep(ctx, taken("lost"))
+	say(t, anna, "before")
+	h.Blobs.Fail = errors.New("a disk that lies")
+	err := anna.Inbox.Keep(ctx, taken("lost"))
 	wantCode(t, "keep on a broken disk", err, hearkeep.Internal)
-	if h.keep.Status().Failing == "" {
+	if h.Keep.Status().Failing == "" {
 		t.Error("keeping fails and the status does not say so")
 	}
-	h.blobs.fail = nil
-	after := anna.say(t, "after")
-	if h.keep.Status().Failing != "" {
+	h.Blobs.Fail = nil
+	after := say(t, anna, "after")
+	if h.Keep.Status().Failing != "" {
 		t.Error("keeping works again and the status says it fails")
 	}
-	it, err := h.enter(t, anna).Read(ctx, after)
+	it, err := h.Enter(t, anna).Read(ctx, after)
 	must(t, err)
 	if it.Number != 3 {
 		t.Errorf("number after a failed keep: got %d, want 3", it.Number)
 	}
-	gaps, err := vault.Gaps(ctx, h.store, anna.vault)
+	gaps, err := vault.Gaps(ctx, h.Store, anna.Vault)
 	must(t, err)
-	if len(gaps) != 0 || h.kinds(t, anna.vault)[ledger.KindKeepFailed] != 1 {
-		t.Errorf("got gaps %v and %d entries, want none and one", gaps, h.kinds(t, anna.vault)[ledger.KindKeepFailed])
+	if len(gaps) != 0 || kinds(t, h, anna.Vault)[ledger.KindKeepFailed] != 1 {
+		t.Errorf("got gaps %v and %d entries, want none and one", gaps, kinds(t, h, anna.Vault)[ledger.KindKeepFailed])
 	}
 }
 
 // A number that a crash left without a row is a failed keep after the start.
 func TestCrashDuringKeep(t *testing.T) {
-	h := newHome(t)
-	anna := h.person(t, "Anna")
+	h := vaulttest.New(t)
+	anna := h.Person(t, "Anna")
 	ctx := t.Context()
-	anna.say(t, "one")
-	must(t, h.store.Update(ctx, func(tx *store.Tx) error {
-		_, err := tx.Vaults.HandOut(ctx, anna.vault, anna.inbox.Binding())
+	say(t, anna, "one")
+	must(t, h.Store.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Vaults.HandOut(ctx, anna.Vault, anna.Inbox.Binding())
 		return err
 	}))
 	lost := hearkeep.NewID[hearkeep.RecordingID]()
-	must(t, h.blobs.Put(ctx, lost.String(), bytes.NewReader([]byte("sealed"))))
-	must(t, h.store.Keys().Put(ctx, anna.vault, []store.PartKey{{Recording: lost, Part: hearkeep.PartAudio, Version: 1, Wrap: []byte("wrap")}}))
+	must(t, h.Blobs.Put(ctx, lost.String(), bytes.NewReader([]byte("sealed"))))
+	must(t, h.Store.Keys().Put(ctx, anna.Vault, []store.PartKey{{Recording: lost, Part: hearkeep.PartAudio, Version: 1, Wrap: []byte("wrap")}}))
 
-	h.reopen(t)
-	gaps, err := vault.Gaps(ctx, h.store, anna.vault)
+	h.Reopen(t)
+	gaps, err := vault.Gaps(ctx, h.Store, anna.Vault)
 	must(t, err)
 	if len(gaps) != 0 {
 		t.Errorf("gaps after start: %v", gaps)
 	}
 	var at vault.SweepCursor
 	for done := false; !done; {
-		done, err = h.keep.Sweep(ctx, &at, 1)
+		done, err = h.Keep.Sweep(ctx, &at, 1)
 		must(t, err)
 	}
-	if _, err := h.blobs.Open(ctx, lost.String()); err == nil {
+	if _, err := h.Blobs.Open(ctx, lost.String()); err == nil {
 		t.Error("audio without a row outlived the sweep")
 	}
-	if _, err := h.store.Keys().Part(ctx, anna.vault, lost, hearkeep.PartAudio, 1); !errors.Is(err, store.ErrNotFound) {
+	if _, err := h.Store.Keys().Part(ctx, anna.Vault, lost, hearkeep.PartAudio, 1); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a key without a row outlived the sweep: %v", err)
 	}
-	items, _, _, err := h.enter(t, anna).List(ctx, vault.Cursor{}, 10)
+	items, _, _, err := h.Enter(t, anna).List(ctx, vault.Cursor{}, 10)
 	must(t, err)
 	if len(items) != 1 || items[0].Damaged {
 		t.Errorf("the sweep touched what is kept: %d items", len(items))

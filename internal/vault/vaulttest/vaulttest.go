@@ -1,0 +1,164 @@
+// Package vaulttest makes whole keeps for tests, on real SQLite, files and
+// crypto, with people, terminals and faults. It is for tests only.
+package vaulttest
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"path/filepath"
+	"testing"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/blob"
+	"github.com/hearkeep/hearkeep/internal/blob/files"
+	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/seal"
+	"github.com/hearkeep/hearkeep/internal/store"
+	"github.com/hearkeep/hearkeep/internal/store/sqlite"
+	"github.com/hearkeep/hearkeep/internal/vault"
+)
+
+// Home is a whole keep on real SQLite, files and crypto.
+type Home struct {
+	Dir    string
+	House  seal.HouseKey
+	Store  *FaultyStore
+	Blobs  *FaultyBlobs
+	Ledger *ledger.Ledger
+	Desk   *identity.Desk
+	Keep   *vault.Keep
+	shut   func()
+}
+
+// FaultyStore is a store whose Update fails while Fail is set.
+type FaultyStore struct {
+	store.Store
+	Fail error
+}
+
+// Update fails, or does what the store does.
+func (s *FaultyStore) Update(ctx context.Context, fn func(*store.Tx) error) error {
+	if s.Fail != nil {
+		return s.Fail
+	}
+	return s.Store.Update(ctx, fn)
+}
+
+// FaultyBlobs is a blob store whose Put fails while Fail is set.
+type FaultyBlobs struct {
+	blob.Store
+	Fail error
+}
+
+// Put fails, or does what the store does.
+func (b *FaultyBlobs) Put(ctx context.Context, name string, data io.Reader) error {
+	if b.Fail != nil {
+		return b.Fail
+	}
+	return b.Store.Put(ctx, name, data)
+}
+
+// New makes an empty keep in a folder of its own.
+func New(t *testing.T) *Home {
+	t.Helper()
+	h := &Home{Dir: t.TempDir(), House: seal.NewHouseKey()}
+	h.open(t)
+	t.Cleanup(func() { h.shut() })
+	return h
+}
+
+// Reopen is what a restart does.
+func (h *Home) Reopen(t *testing.T) {
+	t.Helper()
+	h.shut()
+	h.open(t)
+}
+
+func (h *Home) open(t *testing.T) {
+	t.Helper()
+	st, err := sqlite.Open(t.Context(), h.Dir)
+	must(t, err)
+	h.Store = &FaultyStore{Store: st}
+	blobs, err := files.Open(filepath.Join(h.Dir, "audio"))
+	must(t, err)
+	h.Blobs = &FaultyBlobs{Store: blobs}
+	h.Ledger, err = ledger.Open(t.Context(), h.Store, filepath.Join(h.Dir, "ledger.key"))
+	must(t, err)
+	journal, err := store.OpenJournal(filepath.Join(h.Dir, "erasures.journal"))
+	must(t, err)
+	reserve, err := store.OpenReserve(filepath.Join(h.Dir, "reserve"), 1<<20)
+	must(t, err)
+	h.Desk, err = identity.New(identity.Config{Store: h.Store, Ledger: h.Ledger, House: h.House, Costs: Cheap})
+	must(t, err)
+	h.shut = func() { st.Close(); journal.Close(); reserve.Close() }
+	h.Keep, err = vault.Open(t.Context(), vault.Config{
+		Store: h.Store, Blobs: h.Blobs, Ledger: h.Ledger, House: h.House, Journal: journal, Reserve: reserve,
+	})
+	must(t, err)
+}
+
+// Cheap is Argon2 at the least cost, with a fresh salt.
+func Cheap() seal.Argon2Params {
+	p := seal.DefaultArgon2()
+	p.Memory, p.Time = 64, 1
+	return p
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Person is an account with its vault, a Room, and a terminal that keeps all.
+type Person struct {
+	Who    identity.Verified
+	Vault  hearkeep.VaultID
+	Room   *vault.Room
+	Device identity.Device
+	Inbox  *vault.Inbox
+}
+
+// Person makes an account with everything that belongs to it.
+func (h *Home) Person(t *testing.T, name string) Person {
+	t.Helper()
+	ctx := t.Context()
+	link, err := h.Desk.AnotherLink(ctx)
+	must(t, err)
+	in, _, err := h.Desk.Create(ctx, link, name, "correct horse battery", identity.Visitor{Addr: netip.MustParseAddr("127.0.0.1")})
+	must(t, err)
+	p := Person{Who: in.Who}
+	p.Vault, err = h.Keep.Create(ctx, in.Who)
+	must(t, err)
+	p.Room = h.Enter(t, p)
+	p.Device = h.Terminal(t, p, hearkeep.KeepAll)
+	p.Inbox, err = h.Keep.Device(ctx, p.Device)
+	must(t, err)
+	return p
+}
+
+// Enter is what each request does: a fresh Room.
+func (h *Home) Enter(t *testing.T, p Person) *vault.Room {
+	t.Helper()
+	room, err := h.Keep.Enter(t.Context(), p.Who, p.Vault)
+	must(t, err)
+	return room
+}
+
+// Terminal binds and pairs one more terminal.
+func (h *Home) Terminal(t *testing.T, p Person, rule hearkeep.RoomRule) identity.Device {
+	t.Helper()
+	ctx := t.Context()
+	id, err := p.Room.Bind(ctx, hearkeep.SourceSay, "Terminal", rule)
+	must(t, err)
+	code, err := h.Desk.PairingCode(ctx, p.Who, id)
+	must(t, err)
+	token, err := h.Desk.Redeem(ctx, code, identity.Visitor{Addr: netip.MustParseAddr("127.0.0.1")})
+	must(t, err)
+	device, err := h.Desk.Device(ctx, token)
+	must(t, err)
+	return device
+}
