@@ -1,0 +1,24 @@
+package hear
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/sound"
+)
+
+// RecogniseOnly runs one stage on a file, and returns how it ended.
+func (e *Ear) RecogniseOnly(ctx context.Context, data []byte) (time.Duration, string) {
+	t := &turn{ear: e, id: hearkeep.NewID[hearkeep.RecordingID]()}
+	t.clip, _, _ = sound.Decode(data, sound.Limits{})
+	t.recognise(ctx)
+	return t.turn.Stages[0].Took, t.turn.Stages[0].Note
+}
+
+// Logging is the same Ear with another log.
+func (e *Ear) Logging(w io.Writer) *Ear {
+	return New(Config{Engine: e.engine, Sentences: e.sentences, Act: e.act, Store: e.store, Log: slog.New(slog.NewTextHandler(w, nil))})
+}
