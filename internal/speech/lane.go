@@ -162,7 +162,8 @@ type process struct {
 }
 
 // startProcess runs a worker and tells it which engines to use. It gets no
-// environment but a search path, and dies with us.
+// environment but a search path, no home (espeak-ng's sound libraries would
+// leave folders there), and dies with us.
 func startProcess(o Options) (_ *process, err error) {
 	config, err := newEvent(typeConfigure, o.Native, nil)
 	if err != nil {
@@ -182,7 +183,7 @@ func startProcess(o Options) (_ *process, err error) {
 	cmd := exec.Command(o.Command[0], o.Command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = childIn, childOut, o.Stderr
 	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8"}
+	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=/dev/null"}
 	// Its own group: a Ctrl-C meant for us must not end an answer half-way.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {

@@ -76,8 +76,8 @@ func BenchmarkVerdict(b *testing.B) {
 			}
 		}
 	}
-	commands("flite", testVoices[:4], 1, clean)
-	commands("espeak-ng", testVoices[4:], 1, clean)
+	commands("flite", testVoices[:4], 2, clean)
+	commands("espeak-ng", testVoices[4:], 2, clean)
 	commands("unseen-voices", unseenVoices, 2, clean)
 	commands("noise-20dB", testVoices, 4, noisy(20))
 	commands("noise-10dB", testVoices, 4, noisy(10))

@@ -83,6 +83,8 @@ const (
 	searchPhones  = "phones"
 )
 
+var errUtterance = errors.New("speech: pocketsphinx fails on an utterance")
+
 // decoder is pocketsphinx with one grammar; not for concurrent use.
 type decoder struct {
 	lib *sphinx
@@ -132,20 +134,35 @@ type segment struct {
 	acoustic int // log likelihood against the frame's best density; 0 is best
 }
 
-// pass runs one search over a whole utterance. Whole, and as a stream of its
-// own, because cepstral means and the noise level are then taken of this
-// utterance alone: nothing of one is carried into the next. No segments means
-// that nothing in the search fits.
-func (d *decoder) pass(search string, samples []int16) ([]segment, error) {
-	if len(samples) == 0 {
-		return nil, nil
+// listen makes the noise level of an utterance known before it is searched: it
+// runs the front end alone over all of it. It begins a stream of its own, so
+// that nothing is carried over from the utterance before.
+func (d *decoder) listen(samples []int16) error {
+	if d.lib.startStream(d.ps) != 0 {
+		return errUtterance
 	}
-	if d.lib.setSearch(d.ps, search) != 0 || d.lib.startStream(d.ps) != 0 || d.lib.startUtt(d.ps) != 0 {
-		return nil, errors.New("speech: pocketsphinx does not start an utterance")
+	return d.run(searchGrammar, samples, 1)
+}
+
+// run takes a whole utterance through the front end and, unless noSearch is
+// 1, a search. Whole, because cepstral means are then taken of all of it, and
+// of nothing else.
+func (d *decoder) run(search string, samples []int16, noSearch int32) error {
+	if len(samples) == 0 || d.lib.setSearch(d.ps, search) != 0 || d.lib.startUtt(d.ps) != 0 {
+		return errUtterance
 	}
-	n := d.lib.processRaw(d.ps, unsafe.Pointer(unsafe.SliceData(samples)), uintptr(len(samples)), 0, 1)
+	n := d.lib.processRaw(d.ps, unsafe.Pointer(unsafe.SliceData(samples)), uintptr(len(samples)), noSearch, 1)
 	if d.lib.endUtt(d.ps) != 0 || n < 0 {
-		return nil, errors.New("speech: pocketsphinx fails on an utterance")
+		return errUtterance
+	}
+	return nil
+}
+
+// pass searches an utterance that was listened to. No segments means that
+// nothing in the search fits.
+func (d *decoder) pass(search string, samples []int16) ([]segment, error) {
+	if err := d.run(search, samples, 0); err != nil {
+		return nil, err
 	}
 	var score int32
 	if search == searchGrammar && d.lib.hypothesis(d.ps, &score) == 0 {

@@ -35,11 +35,24 @@ func TestMain(m *testing.M) {
 			select {}
 		case "mute":
 			select {}
+		case "noisy": // prints into descriptor 1 as a native library might
+			if err := RunWorker(printingReader{}, os.Stdout); err != nil {
+				os.Exit(1)
+			}
+			os.Exit(0)
 		case "quit":
 			os.Exit(3)
 		}
 	}
 	os.Exit(m.Run())
+}
+
+// printingReader reads standard input, and prints to standard output first.
+type printingReader struct{}
+
+func (printingReader) Read(b []byte) (int, error) {
+	syscall.Write(1, []byte("INFO: fe_interface.c(324): noise\n"))
+	return os.Stdin.Read(b)
 }
 
 // start runs an engine whose worker is this binary.
@@ -302,6 +315,42 @@ func TestWorkerMisbehaves(t *testing.T) {
 	}
 }
 
+func TestNativeNoiseStaysOut(t *testing.T) {
+	e := withGrammar(t, Options{Command: []string{"noisy"}})
+	if h := recognise(t, e, testVoices[0].say(t, "what time is it")); h.Words.Reveal() != "what time is it" {
+		t.Error("a library that prints breaks into the answer")
+	}
+}
+
+// TestWorkerInherits: a worker must not see what its parent was given.
+func TestWorkerInherits(t *testing.T) {
+	t.Setenv("HEARKEEP_CANARY", "a secret")
+	secret, err := os.Open("/etc/hostname")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer secret.Close()
+	e := withGrammar(t, Options{})
+	pid := workerOf(e.recogniser)
+	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(string(environment), "\x00"); got != 3 || strings.Contains(string(environment), "CANARY") {
+		t.Errorf("environment: got %d variables, want the 3 it is given", got)
+	}
+	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		to, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, f.Name()))
+		if to == "/etc/hostname" || strings.Contains(to, "memfd:dictionary") {
+			t.Errorf("open in the worker: %s", to)
+		}
+	}
+}
+
 func TestAbsent(t *testing.T) {
 	folder := t.TempDir()
 	pocketsphinx := filepath.Join(folder, "libpocketsphinx.so")
@@ -326,7 +375,11 @@ func TestAbsent(t *testing.T) {
 		}
 	}
 	// Installed while we run, it serves the next call.
-	if err := os.Symlink("/usr/lib/x86_64-linux-gnu/libpocketsphinx.so.3", pocketsphinx); err != nil {
+	installed, err := filepath.Glob("/usr/lib/*/libpocketsphinx.so.3")
+	if err != nil || len(installed) == 0 {
+		t.Fatalf("libpocketsphinx3: got %q, %v", installed, err)
+	}
+	if err := os.Symlink(installed[0], pocketsphinx); err != nil {
 		t.Fatal(err)
 	}
 	if h := recognise(t, e, samples); h.Words.Reveal() != "what time is it" {

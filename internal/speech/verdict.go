@@ -31,7 +31,13 @@ type verdict struct {
 // that, something else was said. pocketsphinx's own confidence is no use here:
 // it is constant under a grammar.
 func (d *decoder) recognise(samples []int16) (verdict, error) {
+	if len(samples) < frameLength {
+		return verdict{score: scoreNothing, rejected: true}, nil
+	}
 	samples = dithered(samples)
+	if err := d.listen(samples); err != nil {
+		return verdict{}, err
+	}
 	sentence, err := d.pass(searchGrammar, samples)
 	if err != nil {
 		return verdict{}, err
