@@ -35,6 +35,8 @@ type event struct {
 	Sound      []byte `json:"sound"`
 	Recording  string `json:"recording"`
 	Reason     string `json:"reason"`
+	Title      string `json:"title"`
+	Detail     string `json:"detail"`
 }
 
 // Run sends what was given and prints what happens as it happens.
@@ -63,6 +65,9 @@ func (cmd sayCmd) Run(ctx context.Context, c *console) error {
 		if err := cmd.show(ctx, c, d, last, lines.Bytes()); err != nil {
 			return err
 		}
+	}
+	if last.Event == "failed" {
+		return &hearkeep.Error{Code: hearkeep.Internal, Message: last.Title, Hint: last.Detail}
 	}
 	if err := lines.Err(); err != nil || last.Event != "kept" && last.Event != "not-kept" {
 		return codedError{exitUnreachable, hearkeep.Errorf(hearkeep.Unavailable, "The connection to your keep broke off.").WithHint("Look at your keep's page to see whether it was kept.").Because(err)}

@@ -64,9 +64,8 @@ func (t *turn) timed(ctx context.Context, stage hearkeep.Stage, within time.Dura
 // decode reads a file; the only stage whose failure is the caller's.
 func (t *turn) decode(data []byte) (err error) {
 	t.timed(context.Background(), hearkeep.StageDecode, recogniseWithin, func(context.Context) (string, string) {
-		var info sound.Info
-		t.clip, info, err = sound.Decode(data, sound.Limits{MaxBytes: MaxBytes, MaxDuration: MaxDuration})
-		return "", info.Format
+		t.clip, _, err = sound.Decode(data, sound.Limits{MaxBytes: MaxBytes, MaxDuration: MaxDuration})
+		return "", ""
 	})
 	return err
 }
@@ -81,7 +80,7 @@ func (t *turn) speak(ctx context.Context, text hearkeep.Words) (err error) {
 			return "", speechError(err)
 		}
 		t.clip = sound.Clip{Samples: sound.Resample(s.Samples, s.Rate)}
-		return s.Engine, "synthesised"
+		return s.Engine, ""
 	})
 	return err
 }

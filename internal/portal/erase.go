@@ -38,9 +38,13 @@ func (p *portal) erase(w http.ResponseWriter, r *http.Request, v *visit) error {
 // erased carries an erasure out and shows its receipt. A browser that goes
 // away does not stop it half-way.
 func (p *portal) erased(w http.ResponseWriter, r *http.Request, erase func(context.Context) (vault.Receipt, error)) error {
-	rc, err := erase(context.WithoutCancel(r.Context()))
+	ctx := context.WithoutCancel(r.Context())
+	rc, err := erase(ctx)
 	if err != nil {
 		return err
+	}
+	if err := p.Act.Follow(ctx); err != nil { // the desk looks again by itself
+		p.Log.Warn("timers do not yet forget what was erased", "receipt", rc.ID, "err", err)
 	}
 	http.Redirect(w, r, "/receipts/"+rc.ID.String(), http.StatusSeeOther)
 	return nil

@@ -53,6 +53,7 @@ type journalLine struct {
 	Recordings []hearkeep.RecordingID `json:"recordings"`
 	Parts      []hearkeep.Part        `json:"parts,omitempty"`
 	Outcome    hearkeep.Outcome       `json:"outcome"`
+	Total      int                    `json:"total,omitempty"`
 	At         int64                  `json:"at"` // Unix milliseconds, UTC
 }
 
@@ -200,7 +201,7 @@ func readJournal(r io.Reader, fn func(Erasure) error) (int64, error) {
 }
 
 func encodeErasure(e Erasure) ([]byte, error) {
-	l := journalLine{e.Receipt, e.Vault, e.Recordings, e.Parts, e.Outcome, 0}
+	l := journalLine{e.Receipt, e.Vault, e.Recordings, e.Parts, e.Outcome, e.Total, 0}
 	if !e.At.IsZero() {
 		l.At = e.At.UnixMilli()
 	}
@@ -220,7 +221,7 @@ func decodeErasure(line []byte) (Erasure, error) {
 	if err := json.Unmarshal(body, &l); err != nil {
 		return Erasure{}, errors.New("it is not an erasure")
 	}
-	e := Erasure{Receipt: l.Receipt, Vault: l.Vault, Recordings: l.Recordings, Parts: l.Parts, Outcome: l.Outcome}
+	e := Erasure{Receipt: l.Receipt, Vault: l.Vault, Recordings: l.Recordings, Parts: l.Parts, Outcome: l.Outcome, Total: l.Total}
 	if l.At != 0 {
 		e.At = time.UnixMilli(l.At).UTC()
 	}

@@ -195,6 +195,7 @@ type Erasure struct {
 	Recordings []hearkeep.RecordingID
 	Parts      []hearkeep.Part // empty: all of them
 	Outcome    hearkeep.Outcome
+	Total      int   // how many recordings went, with the earlier batches of one wish
 	Entry      int64 // the ledger entry that records it
 	At         time.Time
 }

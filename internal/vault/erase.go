@@ -44,7 +44,7 @@ func (r *Room) Erase(ctx context.Context, ids ...hearkeep.RecordingID) (Receipt,
 			return Receipt{}, err
 		}
 	}
-	e := store.Erasure{Vault: r.vault.ID, Recordings: ids, Outcome: hearkeep.OutcomeErased}
+	e := store.Erasure{Vault: r.vault.ID, Recordings: ids, Total: len(ids), Outcome: hearkeep.OutcomeErased}
 	return r.keep.erase(ctx, e, entryOf(r.who, r.vault.ID, ledger.KindErased, "chosen"))
 }
 
@@ -53,8 +53,8 @@ func (r *Room) EraseAll(ctx context.Context) (Receipt, error) {
 	return r.keep.eraseAll(ctx, r.vault.ID, entryOf(r.who, r.vault.ID, ledger.KindErased, "everything"))
 }
 
-// eraseAll works in batches and sums them up in the last receipt, which is
-// the one that people are given; each batch has a ledger entry of its own.
+// eraseAll works in batches, each with a ledger entry of its own. The last
+// one's receipt, which is what people are given, sums them up.
 func (k *Keep) eraseAll(ctx context.Context, vault hearkeep.VaultID, entry ledger.Entry) (Receipt, error) {
 	var sum Receipt
 	for {
@@ -73,11 +73,11 @@ func (k *Keep) eraseAll(ctx context.Context, vault hearkeep.VaultID, entry ledge
 		for _, rec := range recs {
 			e.Recordings = append(e.Recordings, rec.ID)
 		}
+		e.Total = sum.Count + len(recs)
 		done, err := k.erase(ctx, e, entry)
 		if err != nil {
 			return sum, err
 		}
-		done.Count += sum.Count
 		sum = done
 	}
 	if sum.Count == 0 {
@@ -105,7 +105,7 @@ func (r *Room) Receipt(ctx context.Context, id hearkeep.ReceiptID) (Receipt, err
 func receiptOf(e store.Erasure) Receipt {
 	// No backup of the keys is made by this version, so that the last copy is
 	// gone with the erasure itself.
-	return Receipt{ID: e.Receipt, Vault: e.Vault, At: e.At, Count: len(e.Recordings), Outcome: e.Outcome, Entry: e.Entry, KeysGone: e.At}
+	return Receipt{ID: e.Receipt, Vault: e.Vault, At: e.At, Count: e.Total, Outcome: e.Outcome, Entry: e.Entry, KeysGone: e.At}
 }
 
 // Eraser erases and counts in one vault by metadata alone. It opens nothing.
@@ -132,7 +132,7 @@ func (e *Eraser) Last(ctx context.Context, binding hearkeep.BindingID) (Receipt,
 		return Receipt{}, fmt.Errorf("vault: last recording of binding %s: %w", binding, err)
 	}
 	entry := ledger.Entry{Kind: ledger.KindErased, Role: hearkeep.RoleDevice, Vault: &e.vault, Binding: &binding, Purpose: "by voice"}
-	return e.keep.erase(ctx, store.Erasure{Vault: e.vault, Recordings: []hearkeep.RecordingID{rec.ID}, Outcome: hearkeep.OutcomeErased}, entry)
+	return e.keep.erase(ctx, store.Erasure{Vault: e.vault, Recordings: []hearkeep.RecordingID{rec.ID}, Total: 1, Outcome: hearkeep.OutcomeErased}, entry)
 }
 
 // Totals counts what the vault keeps, and for how long.

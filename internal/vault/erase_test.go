@@ -59,8 +59,10 @@ func TestEraseAll(t *testing.T) {
 	berts := say(t, bert, "not mine to erase")
 	receipt, err := h.Enter(t, anna).EraseAll(t.Context())
 	must(t, err)
-	if receipt.Count != 5 {
-		t.Errorf("receipt counts %d, want 5", receipt.Count)
+	later, err := h.Enter(t, anna).Receipt(t.Context(), receipt.ID)
+	must(t, err)
+	if receipt.Count != 5 || later != receipt {
+		t.Errorf("receipt counts %d, and %d later, want 5", receipt.Count, later.Count)
 	}
 	items, _, _, err := h.Enter(t, anna).List(t.Context(), vault.Cursor{}, 10)
 	must(t, err)
@@ -98,7 +100,7 @@ func TestCrashDuringErase(t *testing.T) {
 	wrap := wrapOf(t, h, anna, id)
 	journal, err := store.OpenJournal(filepath.Join(h.Dir, "erasures.journal"))
 	must(t, err)
-	e := store.Erasure{Receipt: hearkeep.NewID[hearkeep.ReceiptID](), Vault: anna.Vault, Recordings: []hearkeep.RecordingID{id}, Outcome: hearkeep.OutcomeErased, At: time.Now()}
+	e := store.Erasure{Receipt: hearkeep.NewID[hearkeep.ReceiptID](), Vault: anna.Vault, Recordings: []hearkeep.RecordingID{id}, Total: 1, Outcome: hearkeep.OutcomeErased, At: time.Now()}
 	must(t, journal.Append(t.Context(), e))
 	must(t, journal.Close())
 

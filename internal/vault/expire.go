@@ -71,6 +71,7 @@ func expiries(due []store.DuePart, now time.Time) []store.Erasure {
 			}
 		}
 		byGroup[g].Recordings = append(byGroup[g].Recordings, it.recording)
+		byGroup[g].Total++
 	}
 	var out []store.Erasure
 	for e := range maps.Values(byGroup) {

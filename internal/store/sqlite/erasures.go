@@ -42,16 +42,16 @@ func (v vaults) InsertErasure(ctx context.Context, e store.Erasure) (int64, erro
 	if !v.write {
 		return 0, errReadOnly
 	}
-	return value[int64](ctx, v.tx, `INSERT INTO erasures (receipt, vault, recordings, parts, outcome, entry, at)
-		VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
-		e.Receipt, e.Vault, idBytes(e.Recordings), joinParts(e.Parts), e.Outcome, e.Entry, millis(e.At))
+	return value[int64](ctx, v.tx, `INSERT INTO erasures (receipt, vault, recordings, parts, outcome, total, entry, at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
+		e.Receipt, e.Vault, idBytes(e.Recordings), joinParts(e.Parts), e.Outcome, e.Total, e.Entry, millis(e.At))
 }
 
-const selectErasure = "SELECT seq, receipt, vault, recordings, parts, outcome, entry, at FROM erasures "
+const selectErasure = "SELECT seq, receipt, vault, recordings, parts, outcome, total, entry, at FROM erasures "
 
 func scanErasure(row *sql.Rows) (e store.Erasure, err error) {
 	var parts string
-	err = row.Scan(&e.Seq, &e.Receipt, &e.Vault, scanIDs(&e.Recordings), &parts, &e.Outcome, &e.Entry, scanTime{&e.At})
+	err = row.Scan(&e.Seq, &e.Receipt, &e.Vault, scanIDs(&e.Recordings), &parts, &e.Outcome, &e.Total, &e.Entry, scanTime{&e.At})
 	for part := range strings.FieldsSeq(parts) {
 		e.Parts = append(e.Parts, hearkeep.Part(part))
 	}

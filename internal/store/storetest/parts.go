@@ -153,7 +153,7 @@ func erasures(t *testing.T, open Opener) {
 	st, _ := open(t)
 	ctx := t.Context()
 	v := NewVault(t, st)
-	all := store.Erasure{Receipt: hearkeep.NewID[hearkeep.ReceiptID](), Vault: v.ID, Outcome: hearkeep.OutcomeErased, Entry: 4, At: noon,
+	all := store.Erasure{Receipt: hearkeep.NewID[hearkeep.ReceiptID](), Vault: v.ID, Outcome: hearkeep.OutcomeErased, Total: 7, Entry: 4, At: noon,
 		Recordings: []hearkeep.RecordingID{hearkeep.NewID[hearkeep.RecordingID](), hearkeep.NewID[hearkeep.RecordingID]()}}
 	some := store.Erasure{Receipt: hearkeep.NewID[hearkeep.ReceiptID](), Vault: v.ID, Outcome: hearkeep.OutcomeExpired, At: noon,
 		Recordings: all.Recordings[:1], Parts: []hearkeep.Part{hearkeep.PartAudio, hearkeep.PartWaveform}}

@@ -155,6 +155,7 @@ CREATE TABLE erasures (
 	recordings BLOB, -- ids, one after the other
 	parts      TEXT    NOT NULL, -- names with spaces between; empty for all
 	outcome    TEXT    NOT NULL,
+	total      INTEGER NOT NULL, -- recordings, with the earlier batches of one wish
 	entry      INTEGER NOT NULL, -- of the ledger
 	at         INTEGER NOT NULL
 );
