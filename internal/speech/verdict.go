@@ -1,6 +1,7 @@
 package speech
 
 import (
+	"math"
 	"math/rand/v2"
 	"strings"
 )
@@ -8,7 +9,7 @@ import (
 // Bounds of what counts as a sentence of the grammar, chosen on the recordings
 // of docs/speech.md, where a person can see what each costs.
 const (
-	scoreLeast   = -25.0 // of all words together, per frame
+	scoreLeast   = -24.0 // of all words together, per frame
 	wordLeast    = -60.0 // of the worst word, per frame
 	pauseLongest = 80    // frames between two words
 	fillerMost   = 0.40  // share of silence and noise in what was said
@@ -101,17 +102,26 @@ func judge(words []segment, frames int, sounds []segment) verdict {
 // isFiller reports whether s is silence or noise rather than a word.
 func (s segment) isFiller() bool { return s.word == "" || strings.ContainsAny(s.word[:1], "<[+") }
 
-// ditherLevel is about -72 dB of full scale.
-const ditherLevel = 8
+// Noise added before recognition: its level against that of the speech, and
+// at least, in units of a sample.
+const (
+	ditherShare = 0.03 // 30 dB below
+	ditherLeast = 8.0
+)
 
-// dithered adds a little noise, the same for the same sound. The model has
-// never heard digital silence: with it, a third of clean synthetic speech fits
-// no sentence at all.
+// dithered adds a little noise, the same to the same sound. The model comes of
+// rooms and has never heard silence between formants, let alone digital
+// silence: without noise, a third of clean synthetic speech fits no sentence.
 func dithered(samples []int16) []int16 {
+	var power float64
+	for _, s := range samples {
+		power += float64(s) * float64(s)
+	}
+	level := max(ditherLeast, ditherShare*math.Sqrt(power/float64(len(samples))))
 	noise := rand.New(rand.NewPCG(1, 1))
 	out := make([]int16, len(samples))
 	for i, s := range samples {
-		out[i] = int16(max(-32768, min(32767, float64(s)+ditherLevel*noise.NormFloat64())))
+		out[i] = int16(max(-32768, min(32767, float64(s)+level*noise.NormFloat64())))
 	}
 	return out
 }
