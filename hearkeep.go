@@ -27,26 +27,15 @@ const (
 	RoleSystem    Role = "system" // Hearkeep by itself: retention, start-up
 )
 
-// RoomRule is what a binding may keep.
-type RoomRule string
-
-// Room rules.
-const (
-	KeepAll     RoomRule = "audio+words"
-	KeepWords   RoomRule = "words"
-	KeepNothing RoomRule = "nothing"
-)
-
-// Valid reports whether r is one of the rules above.
-func (r RoomRule) Valid() bool { return r == KeepAll || r == KeepWords || r == KeepNothing }
-
 // Source says through which kind of door a binding's speech comes.
 type Source string
 
 // Sources.
 const (
-	SourceSay    Source = "say"    // the terminal
-	SourceUpload Source = "upload" // a file given in the browser
+	SourceSay     Source = "say"     // the terminal
+	SourceUpload  Source = "upload"  // a file given in the browser
+	SourceBrowser Source = "browser" // push to talk in the browser
+	SourceWyoming Source = "wyoming" // a Wyoming listener, as Home Assistant dials it
 )
 
 // Generation counts a vault's key pairs from 1.

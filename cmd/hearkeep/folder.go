@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/blob/files"
@@ -48,19 +49,19 @@ type folder struct {
 
 // openFolder takes a folder for this process alone, makes in it what is
 // missing, and finishes what a crash left half done.
-func openFolder(ctx context.Context, path string, log *slog.Logger) (*folder, error) {
+func openFolder(ctx context.Context, path string, zone *time.Location, log *slog.Logger) (*folder, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, folderError(path, err)
 	}
 	f := &folder{path: path}
-	if err := f.open(ctx, log); err != nil {
+	if err := f.open(ctx, zone, log); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
 	return f, nil
 }
 
 // open takes one thing after the other; close lets go of what it took.
-func (f *folder) open(ctx context.Context, log *slog.Logger) (err error) {
+func (f *folder) open(ctx context.Context, zone *time.Location, log *slog.Logger) (err error) {
 	path := f.path
 	if f.lock, err = lockFolder(path); err != nil {
 		return err
@@ -93,7 +94,7 @@ func (f *folder) open(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	f.keep, err = vault.Open(ctx, vault.Config{
 		Store: st, Blobs: blobs, Ledger: f.ledger, House: f.house,
-		Journal: f.journal, Reserve: f.reserve, Log: log,
+		Journal: f.journal, Reserve: f.reserve, Zone: zone, Log: log,
 	})
 	return err
 }

@@ -43,7 +43,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer listener.Close()
-	f, err := openFolder(ctx, cmd.Keep, log)
+	f, err := openFolder(ctx, cmd.Keep, zone, log)
 	if err != nil {
 		return err
 	}

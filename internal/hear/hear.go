@@ -118,6 +118,9 @@ func (NotKept) event()  {}
 // not usable audio fails with an *hearkeep.Error before any event; after the
 // first event the turn ends with Kept or NotKept.
 func (e *Ear) Hear(ctx context.Context, in *vault.Inbox, data []byte, tell func(Event)) error {
+	if in.Rule().Paused {
+		return errPaused()
+	}
 	t := newTurn(e, in, tell)
 	if err := t.decode(data); err != nil {
 		return err
@@ -131,12 +134,20 @@ func (e *Ear) Say(ctx context.Context, in *vault.Inbox, text hearkeep.Words, tel
 	if text.IsEmpty() {
 		return hearkeep.Errorf(hearkeep.Invalid, "There is nothing to say.").WithHint("Write a sentence, such as: set a timer for ten minutes.")
 	}
+	if in.Rule().Paused {
+		return errPaused()
+	}
 	t := newTurn(e, in, tell)
 	if err := t.speak(ctx, text); err != nil {
 		return err
 	}
 	t.run(ctx)
 	return nil
+}
+
+func errPaused() error {
+	return hearkeep.Errorf(hearkeep.Forbidden, "This door is paused: nothing was heard.").
+		WithHint("Its keeper can let it listen again on the keep's page.")
 }
 
 // count adds to a binding's counter; that one is lost is not worth failing for.

@@ -274,7 +274,7 @@ func TestKeepingFails(t *testing.T) {
 // Privacy costs no act: everything works with keeping switched off.
 func TestRoomThatKeepsNothing(t *testing.T) {
 	f := newFixture(t)
-	in, err := f.Keep.Device(t.Context(), f.Terminal(t, f.anna, hearkeep.KeepNothing))
+	in, err := f.Keep.Device(t.Context(), f.Terminal(t, f.anna, hearkeep.RoomRule{Keep: hearkeep.KeepNothing}))
 	must(t, err)
 	got := f.hear(t, in, voice(t))
 	if got.answered.Did == "" || got.notKept == "" {
@@ -373,5 +373,42 @@ func TestLogsHoldNoWords(t *testing.T) {
 	f.hear(t, f.anna.Inbox, voice(t))
 	if log.Len() == 0 || strings.Contains(log.String(), "timer") {
 		t.Errorf("log: %q", log.String())
+	}
+}
+
+// A new door, and one whose rule changed, says once what is kept (V1).
+func TestNewDoorSpeaksANotice(t *testing.T) {
+	f := newFixture(t)
+	ctx := t.Context()
+	data := voice(t)
+	starts := func(want bool, fragment string) {
+		t.Helper()
+		in, err := f.Keep.Device(ctx, f.anna.Device)
+		must(t, err)
+		got := f.hear(t, in, data).answered.Words.Reveal()
+		if has := strings.HasPrefix(got, "This is Hearkeep.") && strings.Contains(got, fragment); has != want {
+			t.Errorf("answer %q: notice %v, want %v with %q", got, has, want, fragment)
+		}
+	}
+	starts(true, "deleted after 90 days")
+	starts(false, "")
+	must(t, f.anna.Room.Change(ctx, f.anna.Inbox.Binding(), vault.Door{Name: "Bath"}, hearkeep.RoomRule{Keep: hearkeep.KeepNothing}))
+	starts(true, "Nothing of what is said here is kept")
+	starts(false, "")
+}
+
+func TestPausedDoorHearsNothing(t *testing.T) {
+	f := newFixture(t)
+	ctx := t.Context()
+	must(t, f.anna.Room.Change(ctx, f.anna.Inbox.Binding(), vault.Door{Name: "Kitchen"}, hearkeep.RoomRule{Keep: hearkeep.KeepAll, Paused: true}))
+	in, err := f.Keep.Device(ctx, f.anna.Device)
+	must(t, err)
+	var got told
+	for _, err := range []error{
+		f.ear.Hear(ctx, in, voice(t), got.take), f.ear.Say(ctx, in, hearkeep.NewWords("what time is it"), got.take),
+	} {
+		if hearkeep.CodeOf(err) != hearkeep.Forbidden || len(got.order) > 0 {
+			t.Errorf("got %v and events %v, want Forbidden and none", err, got.order)
+		}
 	}
 }

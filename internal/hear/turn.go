@@ -2,12 +2,14 @@ package hear
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/act"
 	"github.com/hearkeep/hearkeep/internal/sound"
 	"github.com/hearkeep/hearkeep/internal/speech"
+	"github.com/hearkeep/hearkeep/internal/store"
 	"github.com/hearkeep/hearkeep/internal/understand"
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
@@ -106,6 +108,7 @@ func (t *turn) run(ctx context.Context) {
 	understood := t.understand()
 	t.tell(Heard{Words: t.heard.Words, Speech: true, Understood: understood})
 	t.act(ctx, understood)
+	t.giveNotice(ctx)
 	t.speakAnswer(ctx)
 	defer t.ear.begin(t.in.Binding())() // before the answer: who hears it may ask to forget at once
 	t.tell(t.answer)
@@ -193,6 +196,34 @@ func (t *turn) say(did, sentence string) {
 	t.answer.Words, t.answer.Did, t.turn.Did = hearkeep.NewWords(sentence), did, did
 }
 
+// giveNotice puts a short notice of what is kept here before the first answer
+// of a new or changed door, which is before its first kept recording (V1).
+func (t *turn) giveNotice(ctx context.Context) {
+	due, err := t.in.TakeNotice(ctx)
+	if err != nil {
+		t.ear.log.Warn("a notice was not given", "binding", t.in.Binding(), "err", err)
+	}
+	if !due {
+		return
+	}
+	retention, err := t.in.Retention(ctx)
+	if err != nil {
+		t.ear.log.Warn("a notice does not say how long", "binding", t.in.Binding(), "err", err)
+	}
+	t.answer.Words = hearkeep.NewWords(notice(t.in.Rule().Keep, retention) + " " + t.answer.Words.Reveal())
+}
+
+func notice(keep hearkeep.Keeping, r store.Retention) string {
+	days := func(d time.Duration) int { return int(d / (24 * time.Hour)) }
+	switch keep {
+	case hearkeep.KeepAll:
+		return fmt.Sprintf("This is Hearkeep. What is said here is kept for its keeper alone, and deleted after %d days.", days(max(r.Audio, r.Words, r.Turn)))
+	case hearkeep.KeepWords:
+		return fmt.Sprintf("This is Hearkeep. Only the words of what is said here are kept, for their keeper alone, and deleted after %d days.", days(max(r.Words, r.Turn)))
+	}
+	return "This is Hearkeep. Nothing of what is said here is kept."
+}
+
 // speakAnswer makes the answer's sound; without an engine it stays in words.
 func (t *turn) speakAnswer(ctx context.Context) {
 	t.timed(ctx, hearkeep.StageAnswer, answerWithin, func(ctx context.Context) (string, string) {
@@ -219,7 +250,7 @@ func (t *turn) dismiss(ctx context.Context, heard Heard, sentence, reason string
 // keep seals the recording after the answer was given. The asker may have
 // gone by then; what was said is kept all the same.
 func (t *turn) keep(ctx context.Context) {
-	if t.in.Rule() == hearkeep.KeepNothing {
+	if t.in.Keeps(t.start) == hearkeep.KeepNothing {
 		t.tell(NotKept{reasonRule})
 		return
 	}

@@ -46,6 +46,7 @@ const (
 	KindKeys          Kind = "keys-changed" // an account, unlocker, vault or generation was made
 	KindBound         Kind = "bound"
 	KindUnbound       Kind = "unbound"
+	KindDoorChanged   Kind = "door-changed" // its name, settings or rule
 	KindSignedIn      Kind = "signed-in"
 	KindSignedOut     Kind = "signed-out"
 	KindPaired        Kind = "paired" // a device received its token

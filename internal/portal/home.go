@@ -162,7 +162,7 @@ func (p *portal) kept(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	for _, b := range bindings {
-		d := doorView{Label: b.Label, Kind: sourceKind(b.Source), Rule: ruleText(b.Rule), Since: p.clock(b.Created)}
+		d := doorView{Label: b.Door.Name, Kind: sourceKind(b.Source), Rule: ruleText(b.Rule), Since: p.clock(b.Created)}
 		if !b.Ended.IsZero() {
 			ended := p.clock(b.Ended)
 			d.Ended = &ended
@@ -184,7 +184,7 @@ func sourceKind(s hearkeep.Source) string {
 }
 
 func ruleText(r hearkeep.RoomRule) string {
-	switch r {
+	switch r.Keep {
 	case hearkeep.KeepAll:
 		return "Sound and words"
 	case hearkeep.KeepWords:
@@ -192,5 +192,5 @@ func ruleText(r hearkeep.RoomRule) string {
 	case hearkeep.KeepNothing:
 		return "Nothing"
 	}
-	return string(r)
+	return r.String()
 }

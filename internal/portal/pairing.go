@@ -12,6 +12,7 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/vault"
 )
 
 // codes remembers the pairing code that each session was shown, until it is
@@ -105,7 +106,7 @@ func (p *portal) pairing(ctx context.Context, v *visit) (string, error) {
 			label = fmt.Sprintf("Terminal %d", n)
 		}
 	}
-	id, err := v.room.Bind(ctx, hearkeep.SourceSay, label, hearkeep.KeepAll)
+	id, err := v.room.Bind(ctx, hearkeep.SourceSay, vault.Door{Name: label}, hearkeep.RoomRule{Keep: hearkeep.KeepAll})
 	if err != nil {
 		return "", err
 	}

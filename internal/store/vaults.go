@@ -31,8 +31,14 @@ type Vaults interface {
 	// binding, and the binding's pin says which vault it belongs to.
 	Binding(ctx context.Context, id hearkeep.BindingID) (Binding, error)
 	Bindings(ctx context.Context, vault hearkeep.VaultID) ([]Binding, error)
+	// BindingsOfSource returns the bindings of a kind of door that have not
+	// ended, of every vault: the doors that the program opens by itself.
+	BindingsOfSource(ctx context.Context, source hearkeep.Source) ([]Binding, error)
 	// SetPin replaces the pin of a binding.
 	SetPin(ctx context.Context, vault hearkeep.VaultID, id hearkeep.BindingID, pin []byte) error
+	// SetBinding replaces what a keyholder may change of a binding: its label
+	// and rule, and with them generation, signature and pin.
+	SetBinding(ctx context.Context, b Binding) error
 	// EndBinding marks a binding as ended; its rows stay.
 	EndBinding(ctx context.Context, vault hearkeep.VaultID, id hearkeep.BindingID, at time.Time) error
 	// HandOut returns the binding's next number and counts on.
@@ -124,7 +130,7 @@ type Binding struct {
 	Vault      hearkeep.VaultID
 	Generation hearkeep.Generation
 	Source     hearkeep.Source
-	Label      []byte // the room's name, sealed under the house key
+	Label      []byte // its name and settings, sealed under the house key
 	Rule       hearkeep.RoomRule
 	Signature  []byte
 	Pin        []byte

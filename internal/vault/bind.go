@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/ledger"
@@ -20,68 +18,113 @@ import (
 type Binding struct {
 	ID      hearkeep.BindingID
 	Source  hearkeep.Source
-	Label   string // what the keyholder called it: a room, a terminal
+	Door    Door
 	Rule    hearkeep.RoomRule
 	Created time.Time
 	Ended   time.Time // zero while bound
 }
 
-const maxLabel = 64 // characters
-
 // Bind ties a new door to this vault: signed by the vault's key, pinned under
-// the house key, and in the ledger.
-func (r *Room) Bind(ctx context.Context, source hearkeep.Source, label string, rule hearkeep.RoomRule) (hearkeep.BindingID, error) {
-	label = strings.TrimSpace(label)
-	if label == "" || utf8.RuneCountInString(label) > maxLabel || !rule.Valid() {
-		return hearkeep.BindingID{}, hearkeep.Errorf(hearkeep.Invalid, "A door needs a name of at most %d characters and a rule for what it may keep.", maxLabel)
-	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	b, err := r.keep.signBinding(r.keys[r.current], r.vault.ID, r.current, source, label, rule, now)
+// the house key, in the ledger, and due to be announced by the device.
+func (r *Room) Bind(ctx context.Context, source hearkeep.Source, door Door, rule hearkeep.RoomRule) (hearkeep.BindingID, error) {
+	door, err := door.check(source)
 	if err != nil {
+		return hearkeep.BindingID{}, err
+	}
+	if !rule.Valid() {
+		return hearkeep.BindingID{}, errRule()
+	}
+	b := store.Binding{
+		ID: hearkeep.NewID[hearkeep.BindingID](), Vault: r.vault.ID, Source: source, Rule: rule,
+		Next: 1, Created: time.Now().UTC().Truncate(time.Millisecond),
+	}
+	if err := r.keep.signBinding(r.keys[r.current], r.current, &b, door); err != nil {
 		return hearkeep.BindingID{}, fmt.Errorf("vault: bind in %s: %w", r.vault.ID, err)
 	}
-	err = r.keep.store.Update(ctx, func(tx *store.Tx) error {
-		if err := tx.Vaults.InsertBinding(ctx, b); err != nil {
-			return err
-		}
-		e := entryOf(r.who, r.vault.ID, ledger.KindBound, string(source))
-		e.Binding = &b.ID
-		_, err := r.keep.ledger.Append(ctx, tx, e)
-		return err
-	})
+	err = r.write(ctx, b, ledger.KindBound, func(tx *store.Tx) error { return tx.Vaults.InsertBinding(ctx, b) })
 	if err != nil {
 		return hearkeep.BindingID{}, fmt.Errorf("vault: bind %s: %w", b.ID, err)
 	}
 	return b.ID, nil
 }
 
-// Unbind closes a door for good. The uploads stay: their pin is the vault's own.
-func (r *Room) Unbind(ctx context.Context, id hearkeep.BindingID) error {
-	err := r.keep.store.Update(ctx, func(tx *store.Tx) error {
-		b, err := tx.Vaults.Binding(ctx, id)
-		if err != nil {
+// Change gives a door another name, settings or rule. Its numbering, its
+// token and what it has kept stay.
+func (r *Room) Change(ctx context.Context, id hearkeep.BindingID, door Door, rule hearkeep.RoomRule) error {
+	b, err := r.binding(ctx, id)
+	if err != nil {
+		return err
+	}
+	if door, err = door.check(b.Source); err != nil {
+		return err
+	}
+	if !rule.Valid() {
+		return errRule()
+	}
+	b.Rule = rule
+	if err := r.keep.signBinding(r.keys[r.current], r.current, &b, door); err != nil {
+		return fmt.Errorf("vault: change %s: %w", id, err)
+	}
+	err = r.write(ctx, b, ledger.KindDoorChanged, func(tx *store.Tx) error { return tx.Vaults.SetBinding(ctx, b) })
+	if err != nil {
+		return fmt.Errorf("vault: change %s: %w", id, err)
+	}
+	return nil
+}
+
+func errRule() error {
+	return hearkeep.Errorf(hearkeep.Invalid, "That is not a rule for what a door may keep.").
+		WithHint("Audio and words, words only, or nothing; and quiet hours such as 22:00-07:00.")
+}
+
+// write changes a binding's row, with its ledger entry and a notice that the
+// device has yet to speak (V1).
+func (r *Room) write(ctx context.Context, b store.Binding, kind ledger.Kind, change func(*store.Tx) error) error {
+	return r.keep.store.Update(ctx, func(tx *store.Tx) error {
+		if err := change(tx); err != nil {
 			return err
 		}
-		if b.Vault != r.vault.ID || !b.Ended.IsZero() {
-			return store.ErrNotFound
+		if err := tx.Acts.Count(ctx, b.ID, countNoticesDue, 1); err != nil {
+			return err
 		}
-		if b.Source == hearkeep.SourceUpload {
-			return hearkeep.Errorf(hearkeep.Invalid, "Uploads cannot be disconnected: this page is their door.")
-		}
+		e := entryOf(r.who, r.vault.ID, kind, string(b.Source)+" "+b.Rule.String())
+		e.Binding = &b.ID
+		_, err := r.keep.ledger.Append(ctx, tx, e)
+		return err
+	})
+}
+
+// binding returns the row of a door of this vault that is still bound.
+func (r *Room) binding(ctx context.Context, id hearkeep.BindingID) (b store.Binding, err error) {
+	err = r.keep.store.View(ctx, func(tx *store.Tx) (err error) {
+		b, err = tx.Vaults.Binding(ctx, id)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) || err == nil && (b.Vault != r.vault.ID || !b.Ended.IsZero()) {
+		return b, errGone()
+	}
+	if err != nil {
+		return b, fmt.Errorf("vault: binding %s: %w", id, err)
+	}
+	return b, nil
+}
+
+// Unbind closes a door for good. The uploads stay: their pin is the vault's own.
+func (r *Room) Unbind(ctx context.Context, id hearkeep.BindingID) error {
+	b, err := r.binding(ctx, id)
+	if err != nil {
+		return err
+	}
+	if b.Source == hearkeep.SourceUpload {
+		return hearkeep.Errorf(hearkeep.Invalid, "Uploads cannot be disconnected: this page is their door.").
+			WithHint("They can be paused.")
+	}
+	err = r.write(ctx, b, ledger.KindUnbound, func(tx *store.Tx) error {
 		if err := tx.Vaults.EndBinding(ctx, r.vault.ID, id, time.Now()); err != nil {
 			return err
 		}
-		if err := tx.Identity.DeleteToken(ctx, id); err != nil {
-			return err
-		}
-		e := entryOf(r.who, r.vault.ID, ledger.KindUnbound, string(b.Source))
-		e.Binding = &id
-		_, err = r.keep.ledger.Append(ctx, tx, e)
-		return err
+		return tx.Identity.DeleteToken(ctx, id)
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return errGone()
-	}
 	if err != nil {
 		return fmt.Errorf("vault: unbind %s: %w", id, err)
 	}
@@ -103,45 +146,30 @@ func (r *Room) Bindings(ctx context.Context) ([]Binding, error) {
 	}
 	out := make([]Binding, len(rows))
 	for i, b := range rows {
-		out[i] = Binding{b.ID, b.Source, r.keep.label(b), b.Rule, b.Created, b.Ended}
+		out[i] = Binding{b.ID, b.Source, r.keep.door(b), b.Rule, b.Created, b.Ended}
 	}
 	return out, nil
 }
 
-// label opens a binding's name, which lies under the house key. One that does
-// not open is shown by what it is.
-func (k *Keep) label(b store.Binding) string {
-	text, err := seal.OpenHouse(k.house, seal.HouseLabel, b.ID, b.Label)
-	if err != nil {
-		k.log.Warn("a binding's name does not open", "binding", b.ID, "err", err)
-		return string(b.Source)
+// signBinding seals a door's settings into a binding's row, has the vault's
+// key sign what the binding is, and pins what its Inbox may seal to.
+func (k *Keep) signBinding(key seal.VaultKey, gen hearkeep.Generation, b *store.Binding, door Door) (err error) {
+	if b.Label, err = k.sealDoor(b.ID, door); err != nil {
+		return err
 	}
-	return string(text)
-}
-
-// signBinding makes a binding's row: the vault's key signs what it is, and
-// the pin says what its Inbox may seal to.
-func (k *Keep) signBinding(key seal.VaultKey, vault hearkeep.VaultID, gen hearkeep.Generation, source hearkeep.Source, label string, rule hearkeep.RoomRule, now time.Time) (store.Binding, error) {
-	b := store.Binding{
-		ID: hearkeep.NewID[hearkeep.BindingID](), Vault: vault, Generation: gen,
-		Source: source, Rule: rule, Next: 1, Created: now,
-	}
-	var err error
-	if b.Label, err = seal.SealHouse(k.house, seal.HouseLabel, b.ID, []byte(label)); err != nil {
-		return store.Binding{}, err
-	}
-	if b.Signature, err = seal.SignBinding(key, bindingStatement(b)); err != nil {
-		return store.Binding{}, err
+	b.Generation = gen
+	if b.Signature, err = seal.SignBinding(key, bindingStatement(*b)); err != nil {
+		return err
 	}
 	public := seal.PublicOfVault(key)
-	b.Pin, err = k.makePin(b, pin{Generation: gen, Public: public, SignedBy: public.Verify})
-	return b, err
+	b.Pin, err = k.makePin(*b, pin{Generation: gen, Public: public, SignedBy: public.Verify})
+	return err
 }
 
 func bindingStatement(b store.Binding) seal.BindingStatement {
 	return seal.BindingStatement{
 		Vault: b.Vault, Generation: b.Generation, Binding: b.ID,
-		Source: string(b.Source), Rule: string(b.Rule),
+		Source: string(b.Source), Rule: b.Rule.String(),
 		LabelHash: sha256.Sum256(b.Label), Created: b.Created,
 	}
 }

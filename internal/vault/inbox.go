@@ -75,8 +75,61 @@ func (in *Inbox) Vault() hearkeep.VaultID { return in.binding.Vault }
 // Source is the kind of door.
 func (in *Inbox) Source() hearkeep.Source { return in.binding.Source }
 
-// Rule is what the door may keep.
+// Rule is what the door may keep, and when.
 func (in *Inbox) Rule() hearkeep.RoomRule { return in.binding.Rule }
+
+// Keeps is what the door may keep of something said at a time.
+func (in *Inbox) Keeps(at time.Time) hearkeep.Keeping {
+	return in.binding.Rule.At(at.In(in.keep.zone))
+}
+
+// Door is what the keyholder said of it.
+func (in *Inbox) Door() (Door, error) { return in.keep.openDoor(in.binding) }
+
+// Retention is how long what is kept from now on lives.
+func (in *Inbox) Retention(ctx context.Context) (r store.Retention, err error) {
+	err = in.keep.store.View(ctx, func(tx *store.Tx) error {
+		v, err := tx.Vaults.Vault(ctx, in.binding.Vault)
+		r = v.Retention
+		return err
+	})
+	if err != nil {
+		return r, fmt.Errorf("vault: retention of %s: %w", in.binding.Vault, err)
+	}
+	return r, nil
+}
+
+// Counters of a binding: changes that its device has to announce, and those
+// that it has announced.
+const (
+	countNoticesDue   = "notices-due"
+	countNoticesGiven = "notices-given"
+)
+
+// TakeNotice reports whether the device has yet to say what is kept here
+// (V1), and notes that it now does. It may be asked concurrently: one caller
+// is told to speak.
+func (in *Inbox) TakeNotice(ctx context.Context) (due bool, err error) {
+	behind := func(tx *store.Tx) (int64, error) {
+		n, err := tx.Acts.Counters(ctx, in.binding.ID)
+		return n[countNoticesDue] - n[countNoticesGiven], err
+	}
+	var n int64
+	err = in.keep.store.View(ctx, func(tx *store.Tx) (err error) { n, err = behind(tx); return err })
+	if err != nil || n <= 0 {
+		return false, err
+	}
+	err = in.keep.store.Update(ctx, func(tx *store.Tx) error {
+		if n, err = behind(tx); err != nil || n <= 0 {
+			return err
+		}
+		return tx.Acts.Count(ctx, in.binding.ID, countNoticesGiven, n)
+	})
+	if err != nil {
+		return false, fmt.Errorf("vault: notice of binding %s: %w", in.binding.ID, err)
+	}
+	return n > 0, nil
+}
 
 // Taken is one recording, ready to be kept.
 type Taken struct {
@@ -97,7 +150,7 @@ var ErrRule = hearkeep.Errorf(hearkeep.Forbidden, "This room keeps nothing.")
 // keys, then row. Where it fails, the number that was handed out is accounted
 // for as a failed keep, and nothing else stays.
 func (in *Inbox) Keep(ctx context.Context, t Taken) error {
-	if in.binding.Rule == hearkeep.KeepNothing {
+	if in.Keeps(t.Start) == hearkeep.KeepNothing {
 		return ErrRule
 	}
 	k := in.keep
@@ -152,7 +205,7 @@ func (in *Inbox) store(ctx context.Context, t Taken, number hearkeep.Number) err
 // seal seals what the rule allows of a recording's parts, each under a key
 // of its own. Audio is returned apart, since it becomes a blob.
 func (in *Inbox) seal(ctx context.Context, env envelope, rec store.Recording, t Taken) ([]store.Part, []store.PartKey, []byte, error) {
-	keep, err := in.retention(ctx)
+	keep, err := in.Retention(ctx)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -164,6 +217,7 @@ func (in *Inbox) seal(ctx context.Context, env envelope, rec store.Recording, t 
 		parts []store.Part
 		keys  []store.PartKey
 		audio []byte
+		all   = in.Keeps(t.Start) == hearkeep.KeepAll
 	)
 	for _, p := range []struct {
 		part  hearkeep.Part
@@ -172,8 +226,8 @@ func (in *Inbox) seal(ctx context.Context, env envelope, rec store.Recording, t 
 		until time.Duration
 		take  bool
 	}{
-		{hearkeep.PartAudio, "audio/flac", t.Audio, keep.Audio, len(t.Audio) > 0 && in.binding.Rule == hearkeep.KeepAll},
-		{hearkeep.PartWaveform, "application/octet-stream", t.Waveform, keep.Audio, len(t.Waveform) > 0 && in.binding.Rule == hearkeep.KeepAll},
+		{hearkeep.PartAudio, "audio/flac", t.Audio, keep.Audio, len(t.Audio) > 0 && all},
+		{hearkeep.PartWaveform, "application/octet-stream", t.Waveform, keep.Audio, len(t.Waveform) > 0 && all},
 		{hearkeep.PartWords, "text/plain; charset=utf-8", []byte(t.Words.Reveal()), keep.Words, t.HasWords},
 		{hearkeep.PartTurn, "application/json", turn, keep.Turn, true},
 	} {
@@ -196,15 +250,6 @@ func (in *Inbox) seal(ctx context.Context, env envelope, rec store.Recording, t 
 		keys = append(keys, store.PartKey{Recording: rec.ID, Part: p.part, Version: 1, Wrap: wrap})
 	}
 	return parts, keys, audio, nil
-}
-
-func (in *Inbox) retention(ctx context.Context) (r store.Retention, err error) {
-	err = in.keep.store.View(ctx, func(tx *store.Tx) error {
-		v, err := tx.Vaults.Vault(ctx, in.binding.Vault)
-		r = v.Retention
-		return err
-	})
-	return r, err
 }
 
 // partContext is what a part's key is bound to. The vault is the handle's.

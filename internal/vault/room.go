@@ -46,23 +46,43 @@ func (r *Room) Totals(ctx context.Context) (t store.Totals, err error) {
 
 // Uploads returns the Inbox for files given in the browser.
 func (r *Room) Uploads(ctx context.Context) (*Inbox, error) {
+	in, err := r.inboxOf(ctx, hearkeep.SourceUpload)
+	if err == nil && in == nil {
+		err = hearkeep.Errorf(hearkeep.NotFound, "This vault takes no uploads.")
+	}
+	return in, err
+}
+
+// Browser returns the Inbox for push to talk, bound at its first use.
+func (r *Room) Browser(ctx context.Context) (*Inbox, error) {
+	in, err := r.inboxOf(ctx, hearkeep.SourceBrowser)
+	if err != nil || in != nil {
+		return in, err
+	}
+	id, err := r.Bind(ctx, hearkeep.SourceBrowser, Door{Name: "Browser"}, hearkeep.RoomRule{Keep: hearkeep.KeepAll})
+	if err != nil {
+		return nil, err
+	}
+	return r.keep.inbox(ctx, id)
+}
+
+// inboxOf returns the Inbox of this vault's first open door of a kind, or nil.
+func (r *Room) inboxOf(ctx context.Context, source hearkeep.Source) (*Inbox, error) {
 	all, err := r.Bindings(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, b := range all {
-		if b.Source == hearkeep.SourceUpload && b.Ended.IsZero() {
-			in, err := r.keep.inbox(ctx, b.ID)
-			if err != nil {
-				return nil, err
-			}
-			if in.Vault() != r.vault.ID {
-				return nil, fmt.Errorf("vault: binding %s left vault %s", b.ID, r.vault.ID)
-			}
-			return in, nil
+		if b.Source != source || !b.Ended.IsZero() {
+			continue
 		}
+		in, err := r.keep.inbox(ctx, b.ID)
+		if err == nil && in.Vault() != r.vault.ID {
+			err = fmt.Errorf("vault: binding %s left vault %s", b.ID, r.vault.ID)
+		}
+		return in, err
 	}
-	return nil, hearkeep.Errorf(hearkeep.NotFound, "This vault takes no uploads.")
+	return nil, nil
 }
 
 // Cursor is a place in a listing. The zero value is its begin.
@@ -243,7 +263,7 @@ func (r *Room) items(ctx context.Context, recs []store.Recording, purpose string
 
 func makeItem(rec store.Recording, door Binding, words, turn openedPart) Item {
 	it := Item{
-		ID: rec.ID, Number: rec.Number, Binding: rec.Binding, From: door.Label, Source: door.Source,
+		ID: rec.ID, Number: rec.Number, Binding: rec.Binding, From: door.Door.Name, Source: door.Source,
 		Start: rec.Start, Duration: rec.Duration, Until: latest(words.until, turn.until),
 		Damaged: words.state == partDamaged || turn.state == partDamaged,
 	}

@@ -36,6 +36,7 @@ type Config struct {
 	House   seal.HouseKey
 	Journal *store.Journal
 	Reserve *store.Reserve // given up when the disk is full, so that erasing goes on; may be nil
+	Zone    *time.Location // where quiet hours are; nil is the machine's
 	Log     *slog.Logger
 }
 
@@ -47,6 +48,7 @@ type Keep struct {
 	house   seal.HouseKey
 	journal *store.Journal
 	reserve *store.Reserve
+	zone    *time.Location
 	log     *slog.Logger
 
 	mu        sync.Mutex
@@ -63,8 +65,11 @@ func Open(ctx context.Context, c Config) (*Keep, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Zone == nil {
+		c.Zone = time.Local
+	}
 	k := &Keep{
-		store: c.Store, blobs: c.Blobs, ledger: c.Ledger, house: c.House,
+		store: c.Store, zone: c.Zone, blobs: c.Blobs, ledger: c.Ledger, house: c.House,
 		journal: c.Journal, reserve: c.Reserve, log: c.Log,
 		envelopes: map[hearkeep.BindingID]*envelope{},
 		inFlight:  map[hearkeep.RecordingID]bool{},
@@ -123,8 +128,11 @@ func (k *Keep) Create(ctx context.Context, who identity.Verified) (hearkeep.Vaul
 	if err != nil {
 		return hearkeep.VaultID{}, fmt.Errorf("vault: create %s: %w", v.ID, err)
 	}
-	binding, err := k.signBinding(key, v.ID, gen.N, hearkeep.SourceUpload, uploads, hearkeep.KeepAll, now)
-	if err != nil {
+	binding := store.Binding{
+		ID: hearkeep.NewID[hearkeep.BindingID](), Vault: v.ID, Source: hearkeep.SourceUpload,
+		Rule: hearkeep.RoomRule{Keep: hearkeep.KeepAll}, Next: 1, Created: now,
+	}
+	if err := k.signBinding(key, gen.N, &binding, Door{Name: uploads}); err != nil {
 		return hearkeep.VaultID{}, fmt.Errorf("vault: create %s: %w", v.ID, err)
 	}
 	err = k.store.Update(ctx, func(tx *store.Tx) error {
@@ -137,7 +145,7 @@ func (k *Keep) Create(ctx context.Context, who identity.Verified) (hearkeep.Vaul
 		if err := insertVault(ctx, tx, v, gen, holder, binding); err != nil {
 			return err
 		}
-		made, bound := entryOf(who, v.ID, ledger.KindKeys, "vault made"), entryOf(who, v.ID, ledger.KindBound, uploads)
+		made, bound := entryOf(who, v.ID, ledger.KindKeys, "vault made"), entryOf(who, v.ID, ledger.KindBound, string(hearkeep.SourceUpload))
 		bound.Binding = &binding.ID
 		_, err := k.ledger.Append(ctx, tx, made, bound)
 		return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -150,7 +151,7 @@ func TestRoomRules(t *testing.T) {
 	anna := h.Person(t, "Anna")
 	ctx := t.Context()
 
-	words, err := h.Keep.Device(ctx, h.Terminal(t, anna, hearkeep.KeepWords))
+	words, err := h.Keep.Device(ctx, h.Terminal(t, anna, hearkeep.RoomRule{Keep: hearkeep.KeepWords}))
 	must(t, err)
 	r := taken("only words")
 	must(t, words.Keep(ctx, r))
@@ -162,7 +163,7 @@ func TestRoomRules(t *testing.T) {
 	_, err = h.Enter(t, anna).Listen(ctx, r.ID)
 	wantCode(t, "listen where only words are kept", err, hearkeep.NotFound)
 
-	nothing, err := h.Keep.Device(ctx, h.Terminal(t, anna, hearkeep.KeepNothing))
+	nothing, err := h.Keep.Device(ctx, h.Terminal(t, anna, hearkeep.RoomRule{Keep: hearkeep.KeepNothing}))
 	must(t, err)
 	if err := nothing.Keep(ctx, taken("nothing")); !errors.Is(err, vault.ErrRule) {
 		t.Errorf("keep in a room that keeps nothing: got %v, want ErrRule", err)
@@ -321,5 +322,64 @@ func TestCrashDuringKeep(t *testing.T) {
 	must(t, err)
 	if len(items) != 1 || items[0].Damaged {
 		t.Errorf("the sweep touched what is kept: %d items", len(items))
+	}
+}
+
+func TestChangingADoor(t *testing.T) {
+	h := vaulttest.New(t)
+	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
+	ctx := t.Context()
+	say(t, anna, "before")
+	rule := hearkeep.RoomRule{Keep: hearkeep.KeepWords, Quiet: hearkeep.Hours{From: 60, To: 120}}
+	door := vault.Door{Name: "  The   bath "}
+	must(t, anna.Room.Change(ctx, anna.Inbox.Binding(), door, rule))
+	in, err := h.Keep.Device(ctx, anna.Device) // its token stays
+	must(t, err)
+	if got, err := in.Door(); err != nil || got.Name != "The bath" || in.Rule() != rule {
+		t.Errorf("got %+v, %v, rule %s", got, err, in.Rule())
+	}
+	r := taken("after")
+	r.Start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
+	must(t, in.Keep(ctx, r))
+	it, err := h.Enter(t, anna).Read(ctx, r.ID)
+	must(t, err)
+	if it.HasAudio || it.Number != 2 || it.From != "The bath" {
+		t.Errorf("after the change: got audio %v, number %d, from %q", it.HasAudio, it.Number, it.From)
+	}
+	r = taken("in quiet hours")
+	r.Start = time.Date(2026, 11, 22, 1, 30, 0, 0, time.Local)
+	if err := in.Keep(ctx, r); !errors.Is(err, vault.ErrRule) {
+		t.Errorf("keep in quiet hours: got %v, want ErrRule", err)
+	}
+	wantCode(t, "another's door", bert.Room.Change(ctx, anna.Inbox.Binding(), door, rule), hearkeep.NotFound)
+	wantCode(t, "no name", anna.Room.Change(ctx, anna.Inbox.Binding(), vault.Door{}, rule), hearkeep.Invalid)
+	wantCode(t, "no rule", anna.Room.Change(ctx, anna.Inbox.Binding(), door, hearkeep.RoomRule{}), hearkeep.Invalid)
+	if kinds(t, h, anna.Vault)[ledger.KindDoorChanged] != 1 {
+		t.Error("no entry says that the door was changed")
+	}
+}
+
+func TestListenerBeyondLoopbackNeedsAList(t *testing.T) {
+	h := vaulttest.New(t)
+	anna := h.Person(t, "Anna")
+	keep := hearkeep.RoomRule{Keep: hearkeep.KeepAll}
+	for _, tc := range []struct {
+		listen, allow string
+		want          hearkeep.Code
+	}{
+		{"127.0.0.1:10300", "", ""}, {"localhost:10300", "", ""}, {"[::1]:10300", "", ""},
+		{"0.0.0.0:10300", "", hearkeep.Invalid}, {":10300", "", hearkeep.Invalid}, {"192.168.1.2:10300", "", hearkeep.Invalid},
+		{"0.0.0.0:10300", "192.168.1.20/32", ""}, {"10300", "", hearkeep.Invalid},
+	} {
+		door := vault.Door{Name: "Kitchen", Listen: tc.listen}
+		if tc.allow != "" {
+			door.Allow = append(door.Allow, netip.MustParsePrefix(tc.allow))
+		}
+		_, err := anna.Room.Bind(t.Context(), hearkeep.SourceWyoming, door, keep)
+		if tc.want == "" {
+			must(t, err)
+			continue
+		}
+		wantCode(t, tc.listen, err, tc.want)
 	}
 }

@@ -95,8 +95,17 @@ func (v vaults) Bindings(ctx context.Context, vault hearkeep.VaultID) ([]store.B
 	return all(ctx, v.tx, scanBinding, selectBinding+"WHERE vault = ? ORDER BY created, id", vault)
 }
 
+func (v vaults) BindingsOfSource(ctx context.Context, source hearkeep.Source) ([]store.Binding, error) {
+	return all(ctx, v.tx, scanBinding, selectBinding+"WHERE source = ? AND ended = 0 ORDER BY created, id", source)
+}
+
 func (v vaults) SetPin(ctx context.Context, vault hearkeep.VaultID, id hearkeep.BindingID, pin []byte) error {
 	return v.change(ctx, "UPDATE bindings SET pin = ? WHERE vault = ? AND id = ?", pin, vault, id)
+}
+
+func (v vaults) SetBinding(ctx context.Context, b store.Binding) error {
+	return v.change(ctx, "UPDATE bindings SET generation = ?, label = ?, rule = ?, signature = ?, pin = ? WHERE vault = ? AND id = ?",
+		b.Generation, b.Label, b.Rule, b.Signature, b.Pin, b.Vault, b.ID)
 }
 
 func (v vaults) EndBinding(ctx context.Context, vault hearkeep.VaultID, id hearkeep.BindingID, at time.Time) error {

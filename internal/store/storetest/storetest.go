@@ -128,7 +128,7 @@ func NewVault(t testing.TB, st store.Store) Vault {
 				Keyholders: []hearkeep.AccountID{v.Account}, Signature: bytesOf(64), Created: noon}),
 			tx.Vaults.InsertKeyholder(ctx, store.Keyholder{Vault: v.ID, Generation: 1, Account: v.Account, Wrap: bytesOf(113)}),
 			tx.Vaults.InsertBinding(ctx, store.Binding{ID: v.Binding, Vault: v.ID, Generation: 1, Source: hearkeep.SourceSay,
-				Label: bytesOf(20), Rule: hearkeep.KeepAll, Signature: bytesOf(64), Pin: bytesOf(40), Next: 1, Created: noon}),
+				Label: bytesOf(20), Rule: hearkeep.RoomRule{Keep: hearkeep.KeepAll}, Signature: bytesOf(64), Pin: bytesOf(40), Next: 1, Created: noon}),
 		)
 	})
 	if err != nil {

@@ -50,6 +50,9 @@ func stranger(t *testing.T, open Opener) {
 		{"SetPin", func(ctx context.Context, tx *store.Tx, id ids) error {
 			return tx.Vaults.SetPin(ctx, a.ID, id.binding, []byte("pin"))
 		}},
+		{"SetBinding", func(ctx context.Context, tx *store.Tx, id ids) error {
+			return tx.Vaults.SetBinding(ctx, store.Binding{ID: id.binding, Vault: a.ID, Rule: hearkeep.RoomRule{Keep: hearkeep.KeepAll}})
+		}},
 		{"EndBinding", func(ctx context.Context, tx *store.Tx, id ids) error {
 			return tx.Vaults.EndBinding(ctx, a.ID, id.binding, noon)
 		}},

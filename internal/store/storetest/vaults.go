@@ -85,7 +85,7 @@ func bindings(t *testing.T, open Opener) {
 	ctx := t.Context()
 	v := NewVault(t, st)
 	upload := store.Binding{ID: hearkeep.NewID[hearkeep.BindingID](), Vault: v.ID, Generation: 1, Source: hearkeep.SourceUpload,
-		Label: bytesOf(30), Rule: hearkeep.KeepWords, Signature: bytesOf(64), Pin: bytesOf(90), Next: 1, Created: noon.Add(time.Hour)}
+		Label: bytesOf(30), Rule: hearkeep.RoomRule{Keep: hearkeep.KeepWords}, Signature: bytesOf(64), Pin: bytesOf(90), Next: 1, Created: noon.Add(time.Hour)}
 	update(t, st, func(tx *store.Tx) error {
 		nobodys := upload
 		nobodys.Vault = hearkeep.NewID[hearkeep.VaultID]()
@@ -101,7 +101,18 @@ func bindings(t *testing.T, open Opener) {
 		}
 		upload.Pin, upload.Ended = bytesOf(91), noon.Add(2*time.Hour)
 		wantErr(t, "SetPin", tx.Vaults.SetPin(ctx, v.ID, upload.ID, upload.Pin), nil)
+		open, err := tx.Vaults.BindingsOfSource(ctx, hearkeep.SourceUpload)
+		if err != nil || !slices.ContainsFunc(open, func(b store.Binding) bool { return b.ID == upload.ID }) {
+			t.Errorf("BindingsOfSource: got %d bindings, %v, want this one among them", len(open), err)
+		}
+		upload.Generation, upload.Label, upload.Signature = 1, bytesOf(31), bytesOf(64)
+		upload.Rule = hearkeep.RoomRule{Keep: hearkeep.KeepAll, Quiet: hearkeep.Hours{From: 60, To: 120}, Paused: true}
+		wantErr(t, "SetBinding", tx.Vaults.SetBinding(ctx, upload), nil)
 		wantErr(t, "EndBinding", tx.Vaults.EndBinding(ctx, v.ID, upload.ID, upload.Ended), nil)
+		open, err = tx.Vaults.BindingsOfSource(ctx, hearkeep.SourceUpload)
+		if err != nil || slices.ContainsFunc(open, func(b store.Binding) bool { return b.ID == upload.ID }) {
+			t.Errorf("BindingsOfSource: got an ended binding, %v", err)
+		}
 		list, err := tx.Vaults.Bindings(ctx, v.ID)
 		if len(list) != 2 || list[0].ID != v.Binding {
 			t.Errorf("Bindings: got %d, want 2, oldest first", len(list))

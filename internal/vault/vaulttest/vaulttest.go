@@ -134,7 +134,7 @@ func (h *Home) Person(t *testing.T, name string) Person {
 	p.Vault, err = h.Keep.Create(ctx, in.Who)
 	must(t, err)
 	p.Room = h.Enter(t, p)
-	p.Device = h.Terminal(t, p, hearkeep.KeepAll)
+	p.Device = h.Terminal(t, p, hearkeep.RoomRule{Keep: hearkeep.KeepAll})
 	p.Inbox, err = h.Keep.Device(ctx, p.Device)
 	must(t, err)
 	return p
@@ -152,7 +152,7 @@ func (h *Home) Enter(t *testing.T, p Person) *vault.Room {
 func (h *Home) Terminal(t *testing.T, p Person, rule hearkeep.RoomRule) identity.Device {
 	t.Helper()
 	ctx := t.Context()
-	id, err := p.Room.Bind(ctx, hearkeep.SourceSay, "Terminal", rule)
+	id, err := p.Room.Bind(ctx, hearkeep.SourceSay, vault.Door{Name: "Terminal"}, rule)
 	must(t, err)
 	code, err := h.Desk.PairingCode(ctx, p.Who, id)
 	must(t, err)

@@ -1,0 +1,82 @@
+package vault
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/seal"
+	"github.com/hearkeep/hearkeep/internal/store"
+)
+
+// Door is what a keyholder says of a door. It lies sealed under the house key
+// in the binding, whose signature covers it: where a listener listens and to
+// whom it relays cannot be changed by writing rows.
+type Door struct {
+	Name   string         `json:"name"`             // of the room, or the terminal
+	Listen string         `json:"listen,omitempty"` // host:port, of a Wyoming listener
+	Allow  []netip.Prefix `json:"allow,omitempty"`  // who may connect beside this machine
+	Relay  string         `json:"relay,omitempty"`  // host:port of another Wyoming engine to ask first
+}
+
+const maxName = 64 // characters
+
+// check returns the door with its fields in order, or says what is wrong.
+func (d Door) check(source hearkeep.Source) (Door, error) {
+	d.Name = strings.Join(strings.Fields(d.Name), " ")
+	if d.Name == "" || utf8.RuneCountInString(d.Name) > maxName || !utf8.ValidString(d.Name) {
+		return Door{}, hearkeep.Errorf(hearkeep.Invalid, "A door needs a name of at most %d characters.", maxName).WithHint("The room it is in, for instance.")
+	}
+	if source != hearkeep.SourceWyoming {
+		return Door{Name: d.Name}, nil
+	}
+	host, _, err := net.SplitHostPort(d.Listen)
+	if err != nil {
+		return Door{}, hearkeep.Errorf(hearkeep.Invalid, "A listener needs an address and a port.").WithHint("Such as 127.0.0.1:10300.").Because(err)
+	}
+	if ip, err := netip.ParseAddr(host); len(d.Allow) == 0 && host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return Door{}, hearkeep.Errorf(hearkeep.Invalid, "Wyoming has no sign-in: a listener beyond this machine needs a list of who may connect.").
+			WithHint("Write the addresses of the devices or of Home Assistant, such as 192.168.1.20, or listen on 127.0.0.1.")
+	}
+	if d.Relay != "" {
+		if _, _, err := net.SplitHostPort(d.Relay); err != nil {
+			return Door{}, hearkeep.Errorf(hearkeep.Invalid, "The other engine needs an address and a port.").WithHint("Such as 127.0.0.1:10301.").Because(err)
+		}
+	}
+	return d, nil
+}
+
+func (k *Keep) sealDoor(id hearkeep.BindingID, d Door) ([]byte, error) {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return nil, err
+	}
+	return seal.SealHouse(k.house, seal.HouseLabel, id, text)
+}
+
+// openDoor reads a door's settings; whether they are the signed ones,
+// checkBinding says.
+func (k *Keep) openDoor(b store.Binding) (d Door, err error) {
+	text, err := seal.OpenHouse(k.house, seal.HouseLabel, b.ID, b.Label)
+	if err == nil {
+		err = json.Unmarshal(text, &d)
+	}
+	if err != nil {
+		return Door{}, fmt.Errorf("vault: door of binding %s: %w", b.ID, err)
+	}
+	return d, nil
+}
+
+// door is openDoor for pages: one that does not open is shown by its kind.
+func (k *Keep) door(b store.Binding) Door {
+	d, err := k.openDoor(b)
+	if err != nil {
+		k.log.Warn("a door's settings do not open", "binding", b.ID, "err", err)
+		return Door{Name: string(b.Source)}
+	}
+	return d
+}
