@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -22,3 +24,6 @@ func (e *Ear) RecogniseOnly(ctx context.Context, data []byte) (time.Duration, st
 func (e *Ear) Logging(w io.Writer) *Ear {
 	return New(Config{Engine: e.engine, Sentences: e.sentences, Act: e.act, Store: e.store, Log: slog.New(slog.NewTextHandler(w, nil))})
 }
+
+// MayConnect is a listener's rule for who may connect.
+func MayConnect(list []netip.Prefix, from net.Addr) bool { return allowed{list: list}.may(from) }

@@ -55,6 +55,7 @@ type Engine interface {
 // Config is what an Ear works with.
 type Config struct {
 	Engine    Engine
+	Voice     *speech.VoiceActivity // nil: the energy of the sound decides what is speech
 	Sentences *understand.Sentences
 	Act       *act.Desk
 	Store     store.Store // for the counters
@@ -64,11 +65,13 @@ type Config struct {
 // Ear takes turns. It may be used concurrently.
 type Ear struct {
 	engine    Engine
+	voice     *speech.VoiceActivity
 	sentences *understand.Sentences
 	act       *act.Desk
 	store     store.Store
 	log       *slog.Logger
 
+	later   sync.WaitGroup // keeps that nobody waits for
 	mu      sync.Mutex
 	keeping map[hearkeep.BindingID][]chan struct{} // keeps under way, closed when they end
 }
@@ -79,7 +82,7 @@ func New(c Config) *Ear {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Ear{
-		engine: c.Engine, sentences: c.Sentences, act: c.Act, store: c.Store, log: c.Log,
+		engine: c.Engine, voice: c.Voice, sentences: c.Sentences, act: c.Act, store: c.Store, log: c.Log,
 		keeping: map[hearkeep.BindingID][]chan struct{}{},
 	}
 }
@@ -145,6 +148,14 @@ func (e *Ear) Say(ctx context.Context, in *vault.Inbox, text hearkeep.Words, tel
 	return nil
 }
 
+// activity finds where speech begins and ends.
+func (e *Ear) activity(samples []int16) (begin, end int, speaks bool) {
+	if e.voice != nil {
+		return e.voice.Activity(samples)
+	}
+	return speech.Activity(samples)
+}
+
 func errPaused() error {
 	return hearkeep.Errorf(hearkeep.Forbidden, "This door is paused: nothing was heard.").
 		WithHint("Its keeper can let it listen again on the keep's page.")
@@ -191,6 +202,9 @@ func (e *Ear) settle(ctx context.Context, binding hearkeep.BindingID) error {
 	}
 	return nil
 }
+
+// Settle waits for the keeps that nobody waits for, before the store closes.
+func (e *Ear) Settle() { e.later.Wait() }
 
 // speechError says for a turn's note what became of the engine.
 func speechError(err error) string {

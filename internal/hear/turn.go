@@ -48,6 +48,8 @@ type turn struct {
 	match  understand.Match
 	answer Answered
 	turn   hearkeep.Turn
+
+	relayed *speech.Heard // what another engine made of it; nil where none was asked
 }
 
 func newTurn(e *Ear, in *vault.Inbox, tell func(Event)) *turn {
@@ -89,20 +91,8 @@ func (t *turn) speak(ctx context.Context, text hearkeep.Words) (err error) {
 
 // run carries the turn from PCM to its end.
 func (t *turn) run(ctx context.Context) {
-	if !t.endpoint() {
-		t.ear.count(ctx, t.in.Binding(), CountNoSpeech)
-		t.dismiss(ctx, Heard{}, sayNoSpeech, reasonNoSpeech)
-		return
-	}
-	t.recognise(ctx)
-	if t.turn.Note == "" && !t.heard.Speech {
-		t.ear.count(ctx, t.in.Binding(), CountNoSpeech)
-		t.dismiss(ctx, Heard{}, sayNoSpeech, reasonNoSpeech)
-		return
-	}
-	if t.heard.Rejected && t.in.Source() != hearkeep.SourceUpload {
-		t.ear.count(ctx, t.in.Binding(), CountNotMeant)
-		t.dismiss(ctx, Heard{Speech: true}, sayNotMeant, reasonNotMeant)
+	if no := t.listen(ctx); no != nil {
+		t.dismiss(ctx, no)
 		return
 	}
 	understood := t.understand()
@@ -115,11 +105,36 @@ func (t *turn) run(ctx context.Context) {
 	t.keep(ctx)
 }
 
+// dismissal is why nothing of a turn is kept.
+type dismissal struct {
+	heard    Heard
+	counter  string
+	sentence string // the answer
+	reason   string
+}
+
+// listen finds the speech and its words. What voice activity or the
+// recogniser says was not speech to it is dismissed.
+func (t *turn) listen(ctx context.Context) *dismissal {
+	nothing := &dismissal{Heard{}, CountNoSpeech, sayNoSpeech, reasonNoSpeech}
+	if !t.endpoint() {
+		return nothing
+	}
+	t.recognise(ctx)
+	if t.turn.Note == "" && !t.heard.Speech {
+		return nothing
+	}
+	if t.heard.Rejected && t.in.Source() != hearkeep.SourceUpload {
+		return &dismissal{Heard{Speech: true}, CountNotMeant, sayNotMeant, reasonNotMeant}
+	}
+	return nil
+}
+
 // endpoint finds where speech begins and ends, and keeps no more than that.
 func (t *turn) endpoint() (speaks bool) {
 	t.timed(context.Background(), hearkeep.StageEndpoint, recogniseWithin, func(context.Context) (string, string) {
 		var begin, end int
-		if begin, end, speaks = speech.Activity(t.clip.Samples); speaks {
+		if begin, end, speaks = t.ear.activity(t.clip.Samples); speaks {
 			t.clip = sound.Trim(t.clip, begin, end)
 		}
 		return "", ""
@@ -127,8 +142,13 @@ func (t *turn) endpoint() (speaks bool) {
 	return speaks
 }
 
-// recognise turns PCM into words. What fails here costs the words, not the turn.
+// recognise turns PCM into words. What fails here costs the words, not the
+// turn. Words that another engine has sent already are taken as they are.
 func (t *turn) recognise(ctx context.Context) {
+	if t.relayed != nil {
+		t.heard = *t.relayed
+		return
+	}
 	t.timed(ctx, hearkeep.StageRecognise, recogniseWithin+t.clip.Duration(), func(ctx context.Context) (string, string) {
 		heard, err := t.ear.engine.Recognise(ctx, speech.Audio{Samples: t.clip.Samples})
 		if err != nil {
@@ -238,13 +258,14 @@ func (t *turn) speakAnswer(ctx context.Context) {
 	t.turn.Answer, t.answer.Stages = t.answer.Words, t.turn.Stages
 }
 
-// dismiss ends a turn of which nothing is kept.
-func (t *turn) dismiss(ctx context.Context, heard Heard, sentence, reason string) {
-	t.tell(heard)
-	t.say("", sentence)
+// dismiss ends a turn of which nothing is kept but a count.
+func (t *turn) dismiss(ctx context.Context, no *dismissal) {
+	t.ear.count(ctx, t.in.Binding(), no.counter)
+	t.tell(no.heard)
+	t.say("", no.sentence)
 	t.speakAnswer(ctx)
 	t.tell(t.answer)
-	t.tell(NotKept{reason})
+	t.tell(NotKept{no.reason})
 }
 
 // keep seals the recording after the answer was given. The asker may have
@@ -256,12 +277,8 @@ func (t *turn) keep(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepWithin)
 	defer cancel()
-	taken := vault.Taken{
-		ID: t.id, Start: t.start, Duration: t.clip.Duration(), Words: t.heard.Words,
-		HasWords: !t.heard.Words.IsEmpty(), Turn: t.turn, Waveform: sound.Peaks(t.clip, peaks),
-	}
-	var err error
-	if taken.Audio, err = sound.EncodeFLAC(t.clip); err == nil {
+	taken, err := t.taken()
+	if err == nil {
 		err = t.in.Keep(ctx, taken)
 	}
 	if err != nil {
@@ -271,4 +288,28 @@ func (t *turn) keep(ctx context.Context) {
 		return
 	}
 	t.tell(Kept{t.id})
+}
+
+// keepLater keeps while the asker goes on.
+func (t *turn) keepLater() {
+	done := t.ear.begin(t.in.Binding())
+	t.ear.later.Go(func() {
+		defer done()
+		t.keep(context.Background())
+	})
+}
+
+// taken is what there is to keep: without audio where words came alone.
+func (t *turn) taken() (vault.Taken, error) {
+	taken := vault.Taken{
+		ID: t.id, Start: t.start, Duration: t.clip.Duration(), Words: t.heard.Words,
+		HasWords: !t.heard.Words.IsEmpty(), Turn: t.turn,
+	}
+	if len(t.clip.Samples) == 0 {
+		return taken, nil
+	}
+	taken.Waveform = sound.Peaks(t.clip, peaks)
+	var err error
+	taken.Audio, err = sound.EncodeFLAC(t.clip)
+	return taken, err
 }

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -79,4 +80,51 @@ func (k *Keep) door(b store.Binding) Door {
 		return Door{Name: string(b.Source)}
 	}
 	return d
+}
+
+// Listener is a door that the program opens by itself.
+type Listener struct {
+	Binding hearkeep.BindingID
+	Door    Door
+	Rule    hearkeep.RoomRule
+}
+
+// Listeners returns the Wyoming doors of every vault that are what their
+// keyholders signed. Others are refused and logged.
+func (k *Keep) Listeners(ctx context.Context) ([]Listener, error) {
+	var rows []store.Binding
+	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
+		rows, err = tx.Vaults.BindingsOfSource(ctx, hearkeep.SourceWyoming)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("vault: listeners: %w", err)
+	}
+	var out []Listener
+	for _, b := range rows {
+		_, err := k.checkBinding(ctx, b)
+		var d Door
+		if err == nil {
+			d, err = k.openDoor(b)
+		}
+		if err != nil {
+			k.log.Error("a listener was refused", "binding", b.ID, "err", err)
+			continue
+		}
+		out = append(out, Listener{b.ID, d, b.Rule})
+	}
+	return out, nil
+}
+
+// Listener returns the Inbox of a Wyoming door. It is asked for at each
+// request, so that a changed rule holds from the next word on.
+func (k *Keep) Listener(ctx context.Context, id hearkeep.BindingID) (*Inbox, error) {
+	in, err := k.inbox(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if in.Source() != hearkeep.SourceWyoming {
+		return nil, hearkeep.Errorf(hearkeep.NotFound, "This door is not connected any more.")
+	}
+	return in, nil
 }
