@@ -1,7 +1,6 @@
 package speech
 
 import (
-	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
@@ -307,18 +306,37 @@ func BenchmarkEndpoint(b *testing.B) {
 			all = append(all, said)
 		}
 	}
-	for _, ratio := range []float64{40, 15, 5} {
+	for _, c := range []struct {
+		name         string
+		ratio, level float64 // dB; level against that of the recording
+		every        int     // which recordings
+	}{
+		{"40dB", 40, 0, 1}, {"15dB", 15, 0, 1}, {"5dB", 5, 0, 1},
+		{"30dB-lower-by-30dB", 30, -30, 8}, {"30dB-lower-by-40dB", 30, -40, 8},
+	} {
 		var streaming, network, energy found
-		for i, said := range all {
-			sound := between(said, ratio, uint64(i))
-			streaming.stream(v, sound, len(said))
-			network.whole(v.Activity, sound, len(said))
-			energy.whole(Activity, sound, len(said))
+		for i := 0; i < len(all); i += c.every {
+			length := len(all[i])
+			sound := between(all[i], c.ratio, uint64(i))
+			for j, s := range sound {
+				sound[j] = int16(math.Round(float64(s) * math.Pow(10, c.level/20)))
+			}
+			streaming.stream(v, sound, length)
+			network.whole(v.Activity, sound, length)
+			energy.whole(Activity, sound, length)
 		}
-		streaming.report(b, fmt.Sprintf("%gdB/endpointer", ratio))
-		network.report(b, fmt.Sprintf("%gdB/activity", ratio))
-		energy.report(b, fmt.Sprintf("%gdB/energy-gate", ratio))
+		streaming.report(b, c.name+"/endpointer")
+		network.report(b, c.name+"/activity")
+		energy.report(b, c.name+"/energy-gate")
 	}
+	var levels []float64
+	for _, said := range all {
+		levels = append(levels, frameLevel(said))
+	}
+	b.Run("recordings", func(b *testing.B) {
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(percentile(levels, 0.5), "dB-of-full-scale")
+	})
 }
 
 func (f *found) report(b *testing.B, name string) {
