@@ -121,10 +121,17 @@ func (NotKept) event()  {}
 // not usable audio fails with an *hearkeep.Error before any event; after the
 // first event the turn ends with Kept or NotKept.
 func (e *Ear) Hear(ctx context.Context, in *vault.Inbox, data []byte, tell func(Event)) error {
+	return e.HearAt(ctx, in, time.Now(), data, tell)
+}
+
+// HearAt is Hear of what was said at a time before now: the door's rule and
+// what is asked are of that time. What is kept of it is kept from now on.
+func (e *Ear) HearAt(ctx context.Context, in *vault.Inbox, at time.Time, data []byte, tell func(Event)) error {
 	if in.Rule().Paused {
 		return errPaused()
 	}
 	t := newTurn(e, in, tell)
+	t.start = at
 	if err := t.decode(data); err != nil {
 		return err
 	}
