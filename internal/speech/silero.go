@@ -21,7 +21,7 @@ const (
 	sileroKernel  = 3
 )
 
-// The network of voice activity: docs in silero/README.md.
+// sileroModel is the published file; silero/README.md says whose and from where.
 //
 //go:embed silero/silero_vad_v5.onnx
 var sileroModel []byte
