@@ -22,7 +22,7 @@ func (e *Ear) RecogniseOnly(ctx context.Context, data []byte) (time.Duration, st
 
 // Logging is the same Ear with another log.
 func (e *Ear) Logging(w io.Writer) *Ear {
-	return New(Config{Engine: e.engine, Sentences: e.sentences, Act: e.act, Store: e.store, Log: slog.New(slog.NewTextHandler(w, nil))})
+	return New(Config{Engine: e.engine, Voice: e.voice, Sentences: e.sentences, Act: e.act, Store: e.store, Log: slog.New(slog.NewTextHandler(w, nil))})
 }
 
 // MayConnect is a listener's rule for who may connect.

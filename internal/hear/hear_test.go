@@ -89,7 +89,9 @@ func newFixture(t *testing.T) *fixture {
 	must(t, err)
 	desk, err := act.New(t.Context(), act.Config{Store: f.Store, House: f.House, Forgetter: forgetter{f.Keep}})
 	must(t, err)
-	f.ear = hear.New(hear.Config{Engine: f.engine, Sentences: sentences, Act: desk, Store: f.Store})
+	activity, err := speech.NewVoiceActivity()
+	must(t, err)
+	f.ear = hear.New(hear.Config{Engine: f.engine, Voice: activity, Sentences: sentences, Act: desk, Store: f.Store})
 	return f
 }
 

@@ -378,3 +378,32 @@ func TestOnlyTheListMayConnect(t *testing.T) {
 		}
 	}
 }
+
+// A transcript comes when the speech has ended, though the audio goes on: Home
+// Assistant takes an early transcript as the end of the turn.
+func TestTranscriptIsEarly(t *testing.T) {
+	d := newDoorway(t, "")
+	audio := spoken(t)
+	speech := len(audio.samples)
+	audio.samples = append(audio.samples, make([]int16, 60*hearkeep.SampleRate)...)
+	counted := &counting{stream: audio}
+	got, err := dial(t, d.address).Transcribe(t.Context(), wyoming.Transcribe{}, counted)
+	must(t, err)
+	if got.Text.Plain() != "set a timer for ten minutes" || counted.sent > speech+30*hearkeep.SampleRate {
+		t.Errorf("got %q after %d of %d samples, want it before the minute of silence was sent", got.Text.Plain(), counted.sent, speech+60*hearkeep.SampleRate)
+	}
+}
+
+// counting sends at most ten times as fast as it is spoken, as a peer does
+// that has a microphone.
+type counting struct {
+	*stream
+	sent int
+}
+
+func (c *counting) Next(ctx context.Context) (wyoming.AudioChunk, error) {
+	time.Sleep(6 * time.Millisecond)
+	chunk, err := c.stream.Next(ctx)
+	c.sent += len(chunk.PCM) / 2
+	return chunk, err
+}
