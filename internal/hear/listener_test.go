@@ -402,7 +402,11 @@ type counting struct {
 }
 
 func (c *counting) Next(ctx context.Context) (wyoming.AudioChunk, error) {
-	time.Sleep(6 * time.Millisecond)
+	select {
+	case <-ctx.Done():
+		return wyoming.AudioChunk{}, ctx.Err()
+	case <-time.After(6 * time.Millisecond):
+	}
 	chunk, err := c.stream.Next(ctx)
 	c.sent += len(chunk.PCM) / 2
 	return chunk, err
