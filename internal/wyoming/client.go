@@ -170,7 +170,7 @@ func (c *Client) stream(ctx context.Context, how Transcribe, audio Source) error
 // ask sends a request and awaits its answer.
 func (c *Client) ask(ctx context.Context, m Message, answer func(Event) (bool, error)) error {
 	if err := c.conn.Send(m); err != nil {
-		return err
+		return broken(ctx, err)
 	}
 	return c.await(ctx, answer)
 }
@@ -193,14 +193,23 @@ func (c *Client) await(ctx context.Context, answer func(Event) (bool, error)) er
 			continue
 		}
 		c.conn.Close()
-		if cause := context.Cause(ctx); cause != nil {
-			return cause
-		}
-		if err == io.EOF {
-			return ErrClosed
-		}
-		return err
+		return broken(ctx, err)
 	}
+}
+
+// broken says why a request has no answer: its asker had enough, or the peer
+// sent nonsense, was silent too long, or went away.
+func broken(ctx context.Context, err error) error {
+	var network net.Error
+	gone := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) ||
+		errors.As(err, &network) && !network.Timeout()
+	switch cause := context.Cause(ctx); {
+	case cause != nil:
+		return cause
+	case gone:
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	return err
 }
 
 func (c *Client) event(e Event, answer func(Event) (bool, error)) (done bool, err error) {

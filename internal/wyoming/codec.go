@@ -29,7 +29,7 @@ const readBuffer = 4 << 10
 // so that announcing costs us nothing.
 const blockStep = 4 << 10
 
-// maxRemembered bounds the header line that a Reader remembers.
+// maxRemembered bounds the header line and the data that a Reader remembers.
 const maxRemembered = 256
 
 // protocolVersion is what the header says we speak.
@@ -49,9 +49,11 @@ type Reader struct {
 	buf     *bufio.Reader
 	maxData int
 
-	// The chunks of one stream open with the same line, so it is parsed once.
+	// The chunks of one stream open with the same line and, from most peers,
+	// the same data. Each is parsed once.
 	lastLine []byte
 	last     header
+	lastData json.RawMessage
 }
 
 // NewReader returns a Reader that holds events to the limits above.
@@ -59,8 +61,8 @@ func NewReader(r io.Reader) *Reader {
 	return &Reader{buf: bufio.NewReaderSize(r, readBuffer), maxData: MaxData}
 }
 
-// Read returns the next event, whose Data and Payload are the caller's to
-// keep. io.EOF means that the stream ended between events; after any other
+// Read returns the next event. Data and Payload are the caller's to keep; Data,
+// which events may share, is not to be changed. io.EOF means that the stream ended between events; after any other
 // error nothing more can be read. Errors hold nothing of what was sent.
 func (r *Reader) Read() (Event, error) {
 	h, err := r.header()
@@ -68,11 +70,7 @@ func (r *Reader) Read() (Event, error) {
 		return Event{}, err
 	}
 	e := Event{Type: h.Type}
-	block, err := r.block(h.DataLength)
-	if err != nil {
-		return Event{}, err
-	}
-	if e.Data, err = effective(h.Data, block); err != nil {
+	if e.Data, err = r.data(h); err != nil {
 		return Event{}, err
 	}
 	if e.Payload, err = r.block(h.PayloadLength); err != nil {
@@ -124,6 +122,26 @@ func (r *Reader) line() ([]byte, error) {
 		return nil, unexpected(err)
 	}
 	return line, nil
+}
+
+// data reads the block that follows h and overlays it on h's own data.
+func (r *Reader) data(h header) (json.RawMessage, error) {
+	n := h.DataLength
+	if h.Data == nil && n > 0 && n == len(r.lastData) && r.buf.Buffered() >= n {
+		if next, _ := r.buf.Peek(n); bytes.Equal(next, r.lastData) {
+			r.buf.Discard(n)
+			return r.lastData, nil
+		}
+	}
+	block, err := r.block(n)
+	if err != nil {
+		return nil, err
+	}
+	data, err := effective(h.Data, block)
+	if err == nil && len(data) <= maxRemembered {
+		r.lastData = data
+	}
+	return data, err
 }
 
 // block reads exactly n bytes; nil for none.

@@ -23,7 +23,7 @@ type Handler func(ctx context.Context, c *Conn) error
 type Options struct {
 	Handler Handler // Sessions(service, limits)
 	Deadlines
-	MaxConns int           // connections at once: 4096
+	MaxConns int           // connections at once: 16,384
 	PerAddr  int           // of them from one address, where it has one: MaxConns
 	Grace    time.Duration // for answers under way when ctx ends: 5 s
 	Log      *slog.Logger  // ids and counts, never what was said
@@ -31,7 +31,7 @@ type Options struct {
 
 func (o Options) orDefaults() Options {
 	o.Deadlines = o.Deadlines.orDefaults()
-	o.MaxConns = cmp.Or(o.MaxConns, 4096)
+	o.MaxConns = cmp.Or(o.MaxConns, 16384)
 	o.PerAddr = cmp.Or(o.PerAddr, o.MaxConns)
 	o.Grace = cmp.Or(o.Grace, 5*time.Second)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
@@ -43,9 +43,9 @@ func (o Options) orDefaults() Options {
 // Any other error is the listener's. The listener is closed either way.
 //
 // When there are MaxConns, or PerAddr from one address, a further connection
-// takes the place of one that has never sent a whole event, the oldest first,
-// and then of the one silent for longest; a connection being answered keeps
-// its place.
+// takes the place of one that has not sent a whole event within a second, the
+// oldest first, or else of the one silent for longest; a connection being
+// answered keeps its place.
 func Serve(ctx context.Context, l net.Listener, o Options) error {
 	s := &server{o: o.orDefaults(), conns: map[*Conn]string{}, hosts: map[string]int{}}
 	lives, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -71,8 +71,8 @@ type server struct {
 	hosts map[string]int
 }
 
-// accept starts a goroutine per connection. A lack of file descriptors passes,
-// so it waits it out.
+// accept starts a goroutine per connection. Where the system has no room for
+// one more (file descriptors), the one least missed makes it.
 func (s *server) accept(ctx, lives context.Context, l net.Listener) error {
 	const shortest, longest = 5 * time.Millisecond, time.Second
 	wait := shortest
@@ -87,6 +87,9 @@ func (s *server) accept(ctx, lives context.Context, l net.Listener) error {
 			return err
 		}
 		s.o.Log.Warn("a connection was not accepted", "addr", l.Addr(), "err", err)
+		s.mu.Lock()
+		s.evict(func(string) bool { return true })
+		s.mu.Unlock()
 		select {
 		case <-time.After(wait):
 			wait = min(2*wait, longest)
@@ -128,20 +131,19 @@ func (s *server) enter(c *Conn, host string) bool {
 	defer s.mu.Unlock()
 	crowded := host != "" && s.hosts[host] >= s.o.PerAddr
 	if crowded || len(s.conns) >= s.o.MaxConns {
-		out := s.leastMissed(func(h string) bool { return !crowded || h == host })
-		if out == nil {
+		if !s.evict(func(h string) bool { return !crowded || h == host }) {
 			return false
 		}
-		s.remove(out)
-		out.Close()
 	}
 	s.conns[c] = host
 	s.hosts[host]++
 	return true
 }
 
-// leastMissed finds who gives its place up, among those whose host is eligible.
-func (s *server) leastMissed(eligible func(host string) bool) *Conn {
+// evict ends the connection least missed, among those whose host is eligible;
+// s.mu is held. It reports false where all of them are being answered.
+func (s *server) evict(eligible func(host string) bool) bool {
+	justCame := time.Now().Add(-time.Second).UnixNano()
 	var out *Conn
 	var met bool
 	var last int64
@@ -149,12 +151,18 @@ func (s *server) leastMissed(eligible func(host string) bool) *Conn {
 		if c.busy.Load() || !eligible(host) {
 			continue
 		}
-		m, l := c.met.Load(), c.lastEvent.Load()
+		l := c.lastEvent.Load()
+		m := c.met.Load() || l > justCame
 		if out == nil || !m && met || m == met && l < last {
 			out, met, last = c, m, l
 		}
 	}
-	return out
+	if out == nil {
+		return false
+	}
+	s.remove(out)
+	out.Close()
+	return true
 }
 
 func (s *server) leave(c *Conn) {

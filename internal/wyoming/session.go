@@ -1,7 +1,9 @@
 package wyoming
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +30,9 @@ type session struct {
 	wake    bool          // the audio coming in is for wake words, which nobody asked us to keep
 	answer  chan struct{} // closed when the last request was answered; nil before the first
 	text    *gathering    // the text that is coming in, in chunks
+
+	lastData   json.RawMessage // of the last audio-chunk, and the format it says
+	lastFormat AudioFormat
 }
 
 // run reads until the peer or the server ends it.
@@ -66,7 +71,7 @@ func (s *session) end(err error) error {
 func (s *session) event(e Event) error {
 	switch e.Type {
 	case "audio-chunk":
-		return with(e, s.audioChunk)
+		return s.chunk(e)
 	case "audio-start":
 		return with(e, s.audioStart)
 	case "audio-stop":
@@ -93,6 +98,19 @@ func (s *session) event(e Event) error {
 		return s.synthesizeStop()
 	}
 	return nil
+}
+
+// chunk is with for audio-chunk, of which there are a hundred a second: data
+// that is as it was is not decoded again.
+func (s *session) chunk(e Event) error {
+	if s.lastData == nil || !bytes.Equal(e.Data, s.lastData) {
+		var c AudioChunk
+		if err := e.Decode(&c); err != nil {
+			return err
+		}
+		s.lastData, s.lastFormat = e.Data, c.AudioFormat
+	}
+	return s.audioChunk(AudioChunk{s.lastFormat, e.Payload})
 }
 
 // with decodes an event for the method that takes its message.

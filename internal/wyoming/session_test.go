@@ -205,6 +205,7 @@ func TestDeadlines(t *testing.T) {
 			time.Sleep(30 * time.Minute)
 		}
 		p.wantNothing()
+		synctest.Wait()
 		p.conn.Close()
 		p.wantEnd(io.EOF)
 	})
