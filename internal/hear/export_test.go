@@ -27,3 +27,6 @@ func (e *Ear) Logging(w io.Writer) *Ear {
 
 // MayConnect is a listener's rule for who may connect.
 func MayConnect(list []netip.Prefix, from net.Addr) bool { return allowed{list: list}.may(from) }
+
+// Hears replaces the engine.
+func (e *Ear) Hears(with Engine) { e.engine = with }
