@@ -97,6 +97,8 @@ func samples() []sample {
 		{"setup", "setup", &setupPage{frame: frame{Title: "Set up your keep", Zone: "UTC"}, Link: "abc", MinPassphrase: 12}},
 		{"setup-wrong", "setup", &setupPage{frame: frame{Title: "Set up your keep", Zone: "UTC"}, Link: "abc", Given: nasty, MinPassphrase: 12, Problem: wrong}},
 		{"kit", "kit", &kitPage{frame: frame{Title: "Your recovery kit", Zone: "UTC"}, For: "Anna Lindqvist", Origin: "http://localhost:8484", Made: newest, Groups: groups}},
+		{"trust", "trust", &trustPage{frame: frame{Title: "Trust this keep", Zone: "UTC"}, Origin: "https://keep.local:8443", Host: "keep.local", Plain: true,
+			Lines: []string{"0C:4B:CC:60:9C:CC:0E:3A", "A7:D4:48:54:9F:B0:BB:A2", "9B:F5:77:57:34:5C:8C:77", "E9:BA:57:1B:3E:6E:33:7B"}, Hash: "0c4bcc609ccc0e3a", Domains: []string{"local", "home.arpa"}, Until: newest}},
 		{"signin", "signin", &signInPage{frame: frame{Title: "Sign in", Zone: "UTC"}}},
 		{"signin-wrong", "signin", &signInPage{frame: frame{Title: "Sign in", Zone: "UTC"}, Given: nasty, Problem: &problem{"That name and passphrase do not go together.", 401, "Check both.", hearkeep.Unauthorized}}},
 		{"kitsignin", "kitsignin", &signInPage{frame: frame{Title: "Use your recovery kit", Zone: "UTC"}}},

@@ -36,7 +36,7 @@ import (
 )
 
 // Config is what the portal stands on. All fields are required but Hosts,
-// Zone and Now.
+// Trust, Zone and Now.
 type Config struct {
 	Identity *identity.Desk
 	Keep     *vault.Keep
@@ -51,6 +51,9 @@ type Config struct {
 	// Hosts are further values of the Host header to answer, such as
 	// "keep.home:8484". A loopback origin answers to every loopback name.
 	Hosts []string
+	// Trust is the keep's own certificate authority, for the page /trust; nil
+	// where browsers trust the portal's certificate by themselves.
+	Trust *Trust
 	// Zone is where days begin and end; time.Local where nil.
 	Zone *time.Location
 	// Now is the clock; time.Now where nil.
@@ -110,7 +113,7 @@ func New(c Config) (http.Handler, error) {
 		p.fail(w, r, hearkeep.Errorf(hearkeep.Forbidden, "This form was sent from another site, so nothing was done.").
 			WithHint("Open the page here and try again."))
 	}))
-	return p.guard(crossOrigin.Handler(p.mux())), nil
+	return p.guard(crossOrigin.Handler(p.mux(p.routes()))), nil
 }
 
 // parseOrigin accepts https, and http for loopback names only.
@@ -151,9 +154,20 @@ func hostsOf(origin *url.URL) []string {
 const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// guard sets the headers that hold for every answer, refuses foreign hosts,
-// and turns a panic into a page.
+// guard refuses foreign hosts, and keeps what every answer keeps.
 func (p *portal) guard(next http.Handler) http.Handler {
+	return p.keepToItself(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !slices.ContainsFunc(p.hosts, func(host string) bool { return strings.EqualFold(host, r.Host) }) {
+			http.Error(w, "Hearkeep does not answer to this name. Open "+p.origin.String()+" instead.", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}))
+}
+
+// keepToItself sets the headers that hold for every answer, and turns a panic
+// into a page.
+func (p *portal) keepToItself(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", csp)
@@ -163,10 +177,6 @@ func (p *portal) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 		h.Set("Cache-Control", "no-store") // the files of static.go set their own
-		if !slices.ContainsFunc(p.hosts, func(host string) bool { return strings.EqualFold(host, r.Host) }) {
-			http.Error(w, "Hearkeep does not answer to this name. Open "+p.origin.String()+" instead.", http.StatusMisdirectedRequest)
-			return
-		}
 		defer func() {
 			switch v := recover().(type) {
 			case nil:

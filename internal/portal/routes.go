@@ -47,6 +47,8 @@ func (p *portal) routes() []route {
 	return []route{
 		{method: "GET", pattern: "/healthz", anyone: p.healthz},
 		{method: "GET", pattern: "/static/{file}", anyone: p.static},
+		{method: "GET", pattern: "/trust", anyone: p.trust},
+		{method: "GET", pattern: "/trust/{file}", anyone: p.trustFile},
 
 		{method: "GET", pattern: "/setup/{secret}", on: account, setUp: p.setupForm},
 		{method: "POST", pattern: "/setup/{secret}", on: account, setUp: p.setup, body: formBytes},
@@ -77,10 +79,25 @@ func (p *portal) routes() []route {
 	}
 }
 
-// mux registers the table.
-func (p *portal) mux() http.Handler {
+// trustRoutes is the table of the plain-http port of an authority: how to
+// trust it, and nothing else. elsewhere takes all other addresses.
+func (p *portal) trustRoutes(elsewhere http.Handler) []route {
+	return []route{
+		{method: "GET", pattern: "/static/{file}", anyone: p.static},
+		{method: "GET", pattern: "/{$}", anyone: p.toTrust},
+		{method: "GET", pattern: "/trust", anyone: p.trust},
+		{method: "GET", pattern: "/trust/{file}", anyone: p.trustFile},
+		{method: "", pattern: "/", anyone: func(w http.ResponseWriter, r *http.Request) error {
+			elsewhere.ServeHTTP(w, r)
+			return nil
+		}},
+	}
+}
+
+// mux registers a table.
+func (p *portal) mux(rows []route) http.Handler {
 	mux := http.NewServeMux()
-	for _, row := range p.routes() {
+	for _, row := range rows {
 		mux.Handle(pattern(row), p.serve(row))
 	}
 	return mux
