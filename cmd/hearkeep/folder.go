@@ -27,6 +27,10 @@ const (
 	fileLedger  = "ledger.key"  // signs checkpoints
 	fileJournal = "erasures.journal"
 	fileReserve = "reserve"
+	fileKept    = "settings" // what was fixed at set-up
+	fileCAKey   = "ca.key"   // of --tls local
+	fileCACerts = "ca.crt"
+	dirACME     = "acme" // of --tls acme: account, keys, certificates
 	dirBlobs    = "audio"
 )
 

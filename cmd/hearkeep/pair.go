@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,11 +20,12 @@ import (
 	"github.com/hearkeep/hearkeep"
 )
 
-// device is what a paired terminal remembers: where its keep is, and the
-// write-only token.
+// device is what a paired terminal remembers: where its keep is, the
+// write-only token, and the keep's own certificate authority if it has one.
 type device struct {
 	URL   string `json:"url"`
 	Token string `json:"token"`
+	CA    string `json:"ca,omitempty"` // PEM; empty for the authorities that the system trusts
 }
 
 // deviceFile is where a device is remembered.
@@ -89,6 +92,7 @@ func (f deviceFile) save(d device) (string, error) {
 type pairCmd struct {
 	URL  string `arg:"" help:"Where the keep is, such as http://localhost:8484."`
 	Code string `arg:"" help:"The one-use code from the keep's page."`
+	CA   string `name:"ca" help:"Trust this keep by its own certificate authority: hearkeep-ca.crt of its trust page." type:"path" placeholder:"FILE"`
 	deviceFile
 }
 
@@ -102,7 +106,15 @@ func (cmd pairCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	resp, err := post(ctx, device{URL: base}, "/v1/pair", "application/json", bytes.NewReader(body))
+	keep := device{URL: base}
+	if cmd.CA != "" {
+		certs, err := os.ReadFile(cmd.CA)
+		if err != nil {
+			return hearkeep.Errorf(hearkeep.Invalid, "The file %s cannot be read.", cmd.CA).Because(err)
+		}
+		keep.CA = string(certs)
+	}
+	resp, err := post(ctx, keep, "/v1/pair", "application/json", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -113,7 +125,8 @@ func (cmd pairCmd) Run(ctx context.Context, c *console) error {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&got); err != nil || got.Token == "" {
 		return notHearkeep(base, err)
 	}
-	path, err := cmd.save(device{URL: base, Token: got.Token})
+	keep.Token = got.Token
+	path, err := cmd.save(keep)
 	if err != nil {
 		return err
 	}
@@ -149,7 +162,20 @@ func post(ctx context.Context, d device, path, mediaType string, body io.Reader)
 		Timeout:       5 * time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // never carry a token elsewhere
 	}
+	if d.CA != "" {
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM([]byte(d.CA)) {
+			return nil, hearkeep.Errorf(hearkeep.Invalid, "That is no certificate authority.").WithHint("Get hearkeep-ca.crt from the keep's trust page.")
+		}
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+		client.Transport = transport
+	}
 	resp, err := client.Do(req)
+	if untrusted := (*tls.CertificateVerificationError)(nil); errors.As(err, &untrusted) {
+		return nil, codedError{exitUnreachable, hearkeep.Errorf(hearkeep.Unavailable, "This terminal does not trust what answers at %s.", d.URL).
+			WithHint("If the keep has an authority of its own: get hearkeep-ca.crt from its trust page, compare the fingerprint, and pair with --ca hearkeep-ca.crt.").Because(err)}
+	}
 	if err != nil {
 		return nil, codedError{exitUnreachable, hearkeep.Errorf(hearkeep.Unavailable, "No Hearkeep answers at %s.", d.URL).
 			WithHint("Is it running? Start it with hearkeep serve.").Because(err)}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -23,11 +22,12 @@ import (
 
 type serveCmd struct {
 	Keep     string     `help:"The folder to keep everything in." default:"./keep" type:"path"`
-	Listen   string     `help:"Address and port of the portal. Without TLS it must be loopback." default:"127.0.0.1:8484"`
-	Origin   string     `help:"Where people reach the portal; by default http://localhost and the port." placeholder:"URL"`
+	Listen   string     `help:"Address and port of the portal. Without HTTPS it must be loopback." default:"127.0.0.1:8484"`
+	Origin   string     `help:"Where people reach the portal; by default http://localhost and the port. Sign-ins and passkeys are bound to it." placeholder:"URL"`
 	Timezone string     `help:"Where alarms ring and days begin, such as Europe/Berlin; by default the machine's." placeholder:"ZONE"`
 	LogLevel slog.Level `help:"Least level to log: debug, info, warn, error." default:"info"`
 	LogJSON  bool       `help:"Log as JSON." name:"log-json"`
+	httpsFlags
 }
 
 // Run builds the rooms in order, passes them down, and serves until the
@@ -38,16 +38,19 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	log := cmd.logger(c)
-	listener, origin, err := cmd.listen()
+	front, err := cmd.listen(log)
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer front.close()
 	f, err := openFolder(ctx, cmd.Keep, zone, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
+	if err := front.prepare(ctx, f, c.out); err != nil {
+		return err
+	}
 
 	desk, err := identity.New(identity.Config{Store: f.store, Ledger: f.ledger, House: f.house, Log: log})
 	if err != nil {
@@ -71,12 +74,14 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	ear := hear.New(hear.Config{Engine: engine, Sentences: sentences, Act: acts, Store: f.store, Log: log})
 	handler, err := portal.New(portal.Config{
-		Identity: desk, Keep: f.keep, Ear: ear, Act: acts, Ledger: f.ledger, Log: log, Origin: origin, Zone: zone,
+		Identity: desk, Keep: f.keep, Ear: ear, Act: acts, Ledger: f.ledger, Log: log, Zone: zone,
+		Origin: front.origin.String(), Trust: front.trust(),
 	})
 	if err != nil {
 		return err
 	}
-	if err := greet(ctx, c, desk, engine, origin, cmd.Keep); err != nil {
+	front.tell(c.out)
+	if err := greet(ctx, c, desk, engine, front.origin.String(), cmd.Keep); err != nil {
 		return err
 	}
 	tasks := schedule{log: log, tasks: []task{
@@ -86,7 +91,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		{"sweep", time.Hour, sweep(f.keep)},
 		{"refill the reserve", time.Hour, func(context.Context, time.Time) error { return f.reserve.Refill() }},
 	}}
-	return serve(ctx, listener, handler, log, acts.Run, tasks.run)
+	return serve(ctx, front.secured(), front.guard(handler), log, acts.Run, tasks.run, front.run)
 }
 
 func (cmd serveCmd) zone() (*time.Location, error) {
@@ -107,29 +112,6 @@ func (cmd serveCmd) logger(c *console) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(c.err, options))
 	}
 	return slog.New(slog.NewTextHandler(c.err, options))
-}
-
-// listen binds the port before anything else is touched. Beyond loopback the
-// portal would carry passphrases and speech in the clear, so that is refused.
-func (cmd serveCmd) listen() (net.Listener, string, error) {
-	host, _, err := net.SplitHostPort(cmd.Listen)
-	if err != nil {
-		return nil, "", hearkeep.Errorf(hearkeep.Invalid, "%q is not an address and port.", cmd.Listen).WithHint("Such as 127.0.0.1:8484.").Because(err)
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, "", hearkeep.Errorf(hearkeep.Invalid, "This version serves this machine only: %s is not a loopback address.", host).
-			WithHint("Use 127.0.0.1; from elsewhere, reach it through an SSH tunnel (ssh -L 8484:localhost:8484).")
-	}
-	listener, err := net.Listen("tcp", cmd.Listen)
-	if err != nil {
-		return nil, "", codedError{exitInUse, hearkeep.Errorf(hearkeep.Conflict, "The address %s is not free.", cmd.Listen).
-			WithHint("Is another Hearkeep running? Stop it, or choose another port with --listen.").Because(err)}
-	}
-	if cmd.Origin != "" {
-		return listener, cmd.Origin, nil
-	}
-	origin := url.URL{Scheme: "http", Host: fmt.Sprintf("localhost:%d", listener.Addr().(*net.TCPAddr).Port)}
-	return listener, origin.String(), nil
 }
 
 // startEngine starts the worker and teaches it the sentences. A machine

@@ -61,9 +61,9 @@ type server struct {
 }
 
 var (
-	setupLine = regexp.MustCompile(`(http://localhost:\d+)(/setup/\w+)`)
-	plainLine = regexp.MustCompile(`answers at (http://localhost:\d+)`)
-	pairLine  = regexp.MustCompile(`hearkeep pair (http://\S+) (\w+)`)
+	setupLine = regexp.MustCompile(`(https?://[^/\s]+)(/setup/\w+)`)
+	plainLine = regexp.MustCompile(`answers at (https?://\S+)`)
+	pairLine  = regexp.MustCompile(`hearkeep pair (https?://\S+) (\w+)`)
 )
 
 // start runs `hearkeep serve` on a folder until it says where it answers.

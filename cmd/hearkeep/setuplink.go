@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 
 type setupLinkCmd struct {
 	Keep   string `help:"The keep's folder; it may be in use." default:"./keep" type:"path"`
-	Origin string `help:"Where people reach the portal." default:"http://localhost:8484" placeholder:"URL"`
+	Origin string `help:"Where people reach the portal; by default where this keep was last served." placeholder:"URL"`
 }
 
 // Run makes a set-up link for one more person, who gets a vault of their own.
@@ -45,6 +46,11 @@ func (cmd setupLinkCmd) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "This link sets up one more person, once, within one hour:\n\n  %s/setup/%s\n\n", cmd.Origin, secret)
+	known, err := readKept(cmd.Keep)
+	if err != nil {
+		return err
+	}
+	origin := cmp.Or(cmd.Origin, known.Origin, "http://localhost:8484")
+	fmt.Fprintf(c.out, "This link sets up one more person, once, within one hour:\n\n  %s/setup/%s\n\n", origin, secret)
 	return nil
 }

@@ -11,6 +11,7 @@
 package archtest
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -155,7 +156,7 @@ func (c *checker) imported(f *source, spec ast.Node, name string) {
 		c.at(f, spec, "imports %s: the words import the standard library only", name)
 	case under(name, "github.com/ebitengine/purego") && f.room() != "speech":
 		c.at(f, spec, "imports purego: native code is reached from speech only")
-	case isCrypto(name) && !mayImportCrypto(f.room(), name):
+	case isCrypto(name) && !mayImportCrypto(cmp.Or(f.room(), f.folder), name):
 		c.at(f, spec, "imports %s: cryptography stands in seal, and the ledger's signatures in ledger", name)
 	}
 }
