@@ -41,7 +41,12 @@ func (r *Room) Bind(ctx context.Context, source hearkeep.Source, door Door, rule
 	if err := r.keep.signBinding(r.keys[r.current], r.current, &b, door); err != nil {
 		return hearkeep.BindingID{}, fmt.Errorf("vault: bind in %s: %w", r.vault.ID, err)
 	}
-	err = r.write(ctx, b, ledger.KindBound, func(tx *store.Tx) error { return tx.Vaults.InsertBinding(ctx, b) })
+	err = r.write(ctx, b, ledger.KindBound, func(tx *store.Tx) error {
+		if err := r.keep.claim(ctx, tx, b.ID, door); err != nil {
+			return err
+		}
+		return tx.Vaults.InsertBinding(ctx, b)
+	})
 	if err != nil {
 		return hearkeep.BindingID{}, fmt.Errorf("vault: bind %s: %w", b.ID, err)
 	}
@@ -65,7 +70,12 @@ func (r *Room) Change(ctx context.Context, id hearkeep.BindingID, door Door, rul
 	if err := r.keep.signBinding(r.keys[r.current], r.current, &b, door); err != nil {
 		return fmt.Errorf("vault: change %s: %w", id, err)
 	}
-	err = r.write(ctx, b, ledger.KindDoorChanged, func(tx *store.Tx) error { return tx.Vaults.SetBinding(ctx, b) })
+	err = r.write(ctx, b, ledger.KindDoorChanged, func(tx *store.Tx) error {
+		if err := r.keep.claim(ctx, tx, b.ID, door); err != nil {
+			return err
+		}
+		return tx.Vaults.SetBinding(ctx, b)
+	})
 	if err != nil {
 		return fmt.Errorf("vault: change %s: %w", id, err)
 	}

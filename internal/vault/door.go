@@ -51,6 +51,33 @@ func (d Door) check(source hearkeep.Source) (Door, error) {
 	return d, nil
 }
 
+// claim refuses a port at which another door listens, of whichever vault:
+// what is said to this one would be heard, and kept, by that one.
+func (k *Keep) claim(ctx context.Context, tx *store.Tx, id hearkeep.BindingID, d Door) error {
+	if d.Listen == "" {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(d.Listen)
+	if err != nil {
+		return err
+	}
+	rows, err := tx.Vaults.BindingsOfSource(ctx, hearkeep.SourceWyoming)
+	if err != nil {
+		return err
+	}
+	for _, b := range rows {
+		other, err := k.openDoor(b)
+		if err != nil || b.ID == id {
+			continue // one that does not open does not listen
+		}
+		if _, taken, err := net.SplitHostPort(other.Listen); err == nil && taken == port {
+			return hearkeep.Errorf(hearkeep.Conflict, "Another door listens at port %s.", port).
+				WithHint("Choose another port: what is said to this door would be kept by that one.")
+		}
+	}
+	return nil
+}
+
 func (k *Keep) sealDoor(id hearkeep.BindingID, d Door) ([]byte, error) {
 	text, err := json.Marshal(d)
 	if err != nil {

@@ -375,11 +375,30 @@ func TestListenerBeyondLoopbackNeedsAList(t *testing.T) {
 		if tc.allow != "" {
 			door.Allow = append(door.Allow, netip.MustParsePrefix(tc.allow))
 		}
-		_, err := anna.Room.Bind(t.Context(), hearkeep.SourceWyoming, door, keep)
+		id, err := anna.Room.Bind(t.Context(), hearkeep.SourceWyoming, door, keep)
 		if tc.want == "" {
 			must(t, err)
+			must(t, anna.Room.Unbind(t.Context(), id))
 			continue
 		}
 		wantCode(t, tc.listen, err, tc.want)
 	}
+}
+
+// Two doors at one port would put one person's speech into the other's vault.
+func TestPortsAreNotShared(t *testing.T) {
+	h := vaulttest.New(t)
+	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
+	ctx, keep := t.Context(), hearkeep.RoomRule{Keep: hearkeep.KeepAll}
+	door := func(listen string) vault.Door { return vault.Door{Name: "Kitchen", Listen: listen} }
+	annas, err := anna.Room.Bind(ctx, hearkeep.SourceWyoming, door("127.0.0.1:10300"), keep)
+	must(t, err)
+	_, err = bert.Room.Bind(ctx, hearkeep.SourceWyoming, door("[::1]:10300"), keep)
+	wantCode(t, "the same port of another vault", err, hearkeep.Conflict)
+	berts, err := bert.Room.Bind(ctx, hearkeep.SourceWyoming, door("127.0.0.1:10301"), keep)
+	must(t, err)
+	wantCode(t, "moving onto it", bert.Room.Change(ctx, berts, door("127.0.0.1:10300"), keep), hearkeep.Conflict)
+	must(t, anna.Room.Change(ctx, annas, vault.Door{Name: "Bath", Listen: "127.0.0.1:10300"}, keep)) // its own
+	must(t, anna.Room.Unbind(ctx, annas))
+	must(t, bert.Room.Change(ctx, berts, door("127.0.0.1:10300"), keep))
 }
