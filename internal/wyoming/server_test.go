@@ -23,7 +23,7 @@ func TestCrowd(t *testing.T) {
 	var good sync.WaitGroup
 	for who := range uint16(8) {
 		good.Go(func() {
-			for i := range uint16(20) {
+			for i := range uint16(12) {
 				if err := request(t.Context(), addr, who<<8|i); err != nil {
 					t.Errorf("client %d, request %d: %v", who, i, err)
 				}
