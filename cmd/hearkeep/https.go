@@ -116,6 +116,11 @@ func (h httpsFlags) together() error {
 	if h.TLS != "off" && len(h.BehindProxy) > 0 {
 		return hearkeep.Errorf(hearkeep.Invalid, "--tls and --behind-proxy exclude each other.").WithHint("Behind a proxy, the proxy does the TLS.")
 	}
+	for _, p := range h.BehindProxy {
+		if p.Bits() == 0 {
+			return hearkeep.Errorf(hearkeep.Invalid, "--behind-proxy %s is everybody.", p).WithHint("Name the proxies' addresses, such as 10.0.0.2/32.")
+		}
+	}
 	for _, f := range []struct{ name, value, needs string }{
 		{"--trust-listen", h.TrustListen, "local"}, {"--acme-email", h.ACMEEmail, "acme"},
 		{"--acme-directory", h.ACMEDirectory, "acme"}, {"--acme-ca-root", h.ACMECARoot, "acme"}, {"--acme-http", h.ACMEHTTP, "acme"},
@@ -282,8 +287,12 @@ func (f *front) servePlain(handler http.Handler) func(context.Context) error {
 	}
 }
 
-// tell prints what a person needs to trust the authority.
+// tell prints what a person needs to trust the authority, or to point a
+// proxy here.
 func (f *front) tell(w io.Writer) {
+	if len(f.flags.BehindProxy) > 0 {
+		fmt.Fprintf(w, "The proxy reaches Hearkeep in plain http at %s.\n", f.listener.Addr())
+	}
 	if f.local == nil {
 		return
 	}
@@ -294,6 +303,9 @@ func (f *front) tell(w io.Writer) {
 	print := strings.Split(portal.Fingerprint(f.local.ca.root), ":")
 	fmt.Fprintf(w, "\nBefore you trust it, compare its SHA-256 fingerprint on the device with this one:\n\n  %s\n  %s\n\n",
 		strings.Join(print[:16], ":"), strings.Join(print[16:], ":"))
+	if _, err := netip.ParseAddr(f.origin.Hostname()); err == nil {
+		fmt.Fprintf(w, "Note: browsers use passkeys at names only, and %s is an address.\n\n", f.origin.Hostname())
+	}
 }
 
 // trustAddresses are where devices reach the plain port.

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -105,5 +108,48 @@ func TestBehindAProxy(t *testing.T) {
 				t.Errorf("strict transport: %t", got)
 			}
 		})
+	}
+}
+
+// TestGuessesThroughAProxy runs the real program: who guesses is told apart
+// by what the proxy saw, and inventing hops before that helps nobody.
+func TestGuessesThroughAProxy(t *testing.T) {
+	s, err := start(filepath.Join(t.TempDir(), "keep"), "--behind-proxy", "127.0.0.1/32", "--origin", keepExample.String())
+	must(t, err)
+	defer func() { s.cmd.Process.Kill() }()
+	port := regexp.MustCompile(`plain http at 127\.0\.0\.1:(\d+)`).FindStringSubmatch(s.log())
+	if port == nil {
+		t.Fatalf("it does not say where the proxy reaches it\n%s", s.log())
+	}
+	ask := func(path, client string, form url.Values) int {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:"+port[1]+path, strings.NewReader(form.Encode()))
+		must(t, err)
+		req.Host = keepExample.Host
+		req.Header = http.Header{
+			"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"same-origin"},
+			"X-Forwarded-For": {client}, "X-Forwarded-Proto": {"https"},
+		}
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		must(t, err)
+		resp.Body.Close()
+		if resp.Header.Get("Strict-Transport-Security") == "" {
+			t.Errorf("%s: no strict transport", path)
+		}
+		return resp.StatusCode
+	}
+	if got := ask(s.setup, "198.51.100.1", url.Values{"name": {"Anna"}, "passphrase": {passphrase}}); got != http.StatusOK {
+		t.Fatalf("set-up: %d", got)
+	}
+	wrong := url.Values{"name": {"Anna"}, "passphrase": {"not the passphrase"}}
+	got := 0
+	for i := range 6 {
+		got = ask("/sign-in", fmt.Sprintf("192.0.2.%d, 203.0.113.7", i), wrong)
+	}
+	if got != http.StatusTooManyRequests {
+		t.Errorf("a sixth guess from one client, under invented hops: got %d, want 429", got)
+	}
+	if got := ask("/sign-in", "198.51.100.2", wrong); got != http.StatusUnauthorized {
+		t.Errorf("a first guess from another client: got %d, want 401", got)
 	}
 }

@@ -57,6 +57,7 @@ func TestWaysThatAreTaken(t *testing.T) {
 		{"proxy in the clear", proxy, "0.0.0.0", "http://keep.example.com", "must be https"},
 		{"proxy in the clear on loopback", proxy, "127.0.0.1", "http://localhost:8484", "must be https"},
 		{"proxy without an origin", proxy, "127.0.0.1", "", "--origin must say"},
+		{"everybody a proxy", httpsFlags{TLS: "off", BehindProxy: prefixes("10.0.0.1/32", "0.0.0.0/0")}, "0.0.0.0", "https://keep.example.com", "is everybody"},
 		{"proxy and local", httpsFlags{TLS: "local", BehindProxy: proxy.BehindProxy}, "0.0.0.0", "https://keep.local", "exclude each other"},
 		{"a trust port without local", httpsFlags{TLS: "off", TrustListen: ":80"}, "127.0.0.1", "", "goes with --tls local"},
 		{"acme's port with local", httpsFlags{TLS: "local", ACMEHTTP: ":80"}, "0.0.0.0", "https://keep.local", "goes with --tls acme"},
@@ -236,7 +237,7 @@ func TestLocalAuthority(t *testing.T) {
 
 	// After: set-up, a terminal with the certificate, and one without.
 	b := s.trusting(poolOf(t, []byte(der)))
-	if status, page, err = b.post(s.setup, url.Values{"name": {"Anna"}, "passphrase": {passphrase}}); err != nil || status != http.StatusOK {
+	if status, _, err = b.post(s.setup, url.Values{"name": {"Anna"}, "passphrase": {passphrase}}); err != nil || status != http.StatusOK {
 		t.Fatalf("set-up: %d, %v", status, err)
 	}
 	if _, page, err = b.get("/"); err != nil {
