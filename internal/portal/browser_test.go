@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -35,7 +36,12 @@ type browser struct {
 // comes fails the test instead of holding it.
 const browseWithin = 90 * time.Second
 
-func newBrowser(t *testing.T, origin string) *browser {
+// chromium is a running browser that tests share; each has a tab in a profile
+// of its own. Its microphone says "set a timer for ten minutes" whenever it is
+// opened, and is granted without asking.
+type chromium struct{ ctx context.Context }
+
+func startChromium(t *testing.T) *chromium {
 	t.Helper()
 	profile, err := os.MkdirTemp("", "portal-chromium-")
 	if err != nil {
@@ -45,17 +51,32 @@ func newBrowser(t *testing.T, origin string) *browser {
 		chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
+		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true),
+		chromedp.Flag("use-file-for-fake-audio-capture", spokenFile(t)+"%noloop"),
 	)
-	deadline, cancelDeadline := context.WithTimeout(t.Context(), browseWithin)
-	alloc, cancelAlloc := chromedp.NewExecAllocator(deadline, opts...)
-	b := &browser{t: t, origin: origin}
-	ctx, cancel := chromedp.NewContext(alloc, chromedp.WithListener(b.note))
-	b.ctx = ctx
+	alloc, cancelAlloc := chromedp.NewExecAllocator(t.Context(), opts...)
+	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(func() {
 		cancel()
 		cancelAlloc()
-		cancelDeadline()
 		os.RemoveAll(profile) // Chromium may still hold a file: then the system's temp folder is swept later
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return &chromium{ctx}
+}
+
+// tab opens a tab that knows no cookies.
+func (c *chromium) tab(t *testing.T, origin string) *browser {
+	t.Helper()
+	deadline, cancelDeadline := context.WithTimeout(c.ctx, browseWithin)
+	b := &browser{t: t, origin: origin}
+	ctx, cancel := chromedp.NewContext(deadline, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.note))
+	b.ctx = ctx
+	t.Cleanup(func() {
+		cancel()
+		cancelDeadline()
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for _, f := range b.faults {
@@ -67,13 +88,34 @@ func newBrowser(t *testing.T, origin string) *browser {
 	return b
 }
 
+// newBrowser is a tab in a Chromium of its own.
+func newBrowser(t *testing.T, origin string) *browser {
+	t.Helper()
+	return startChromium(t).tab(t, origin)
+}
+
+// TestInChromium runs what needs a real browser, in one.
+func TestInChromium(t *testing.T) {
+	c := startChromium(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *chromium)
+	}{
+		{"screens", screens}, {"first run", firstRun}, {"without JavaScript", withoutJavaScript}, {"by keyboard", byKeyboard},
+		{"doors", doorsInChromium}, {"doors without JavaScript", doorsWithoutJavaScript},
+		{"push to talk", pushToTalk}, {"ways to push", waysToPush}, {"no microphone", noMicrophone}, {"dropped file", droppedFile},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, c) })
+	}
+}
+
 func (b *browser) note(ev any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch ev := ev.(type) {
 	case *network.EventRequestWillBeSent:
 		u := ev.Request.URL
-		if !strings.HasPrefix(u, b.origin+"/") && !strings.HasPrefix(u, "data:") && u != "about:blank" {
+		if !strings.HasPrefix(u, b.origin+"/") && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "blob:"+b.origin+"/") && u != "about:blank" {
 			b.faults = append(b.faults, "request leaves the origin: "+u)
 		}
 	case *log.EventEntryAdded:
@@ -141,6 +183,12 @@ func (b *browser) until(expression string) {
 	}
 }
 
+// beforePages runs a script in each page before its own.
+func (b *browser) beforePages(script string) {
+	b.t.Helper()
+	send(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+}
+
 func (b *browser) look(width int64, scheme string) {
 	b.t.Helper()
 	b.do(chromedp.EmulateViewport(width, 900))
@@ -169,9 +217,9 @@ func (b *browser) shoot(name string) {
 	b.do(chromedp.ResetViewport())
 }
 
-// TestScreens opens every sample in Chromium: nothing breaks the content
+// screens opens every sample in Chromium: nothing breaks the content
 // policy, and nothing is wider than a phone.
-func TestScreens(t *testing.T) {
+func screens(t *testing.T, c *chromium) {
 	ps, err := loadPages()
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +241,7 @@ func TestScreens(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	defer server.Close()
-	b := newBrowser(t, server.URL)
+	b := c.tab(t, server.URL)
 	for _, s := range samples() {
 		if s.page == "live" {
 			continue

@@ -19,6 +19,7 @@ type homePage struct {
 	Seen     string // what the page shows, for polling
 	Timers   []timerView
 	Terminal terminalView
+	Talk     talkView
 	Days     []day
 	First    bool   // the newest page of the history
 	Older    string // cursor of the next page; empty on the last
@@ -52,6 +53,9 @@ func (p *portal) homePage(ctx context.Context, v *visit, before string) (*homePa
 	// polled for once more instead of being missed.
 	page.Timers = p.timers(ctx, v)
 	page.Terminal = p.terminalView(v)
+	if page.Talk, err = p.talkView(ctx, v); err != nil {
+		return nil, err
+	}
 	if page.Seen, err = p.seen(ctx, v, page.Timers); err != nil {
 		return nil, err
 	}
@@ -136,13 +140,6 @@ type keptPage struct {
 	Doors               []doorView
 }
 
-// doorView is a binding.
-type doorView struct {
-	Label, Kind, Rule string
-	Since             clock
-	Ended             *clock
-}
-
 func (p *portal) kept(w http.ResponseWriter, r *http.Request, v *visit) error {
 	page := &keptPage{frame: p.frameOf(v, "What is kept", "kept")}
 	totals, err := v.room.Totals(r.Context())
@@ -162,35 +159,8 @@ func (p *portal) kept(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	for _, b := range bindings {
-		d := doorView{Label: b.Door.Name, Kind: sourceKind(b.Source), Rule: ruleText(b.Rule), Since: p.clock(b.Created)}
-		if !b.Ended.IsZero() {
-			ended := p.clock(b.Ended)
-			d.Ended = &ended
-		}
-		page.Doors = append(page.Doors, d)
+		page.Doors = append(page.Doors, p.doorView(v, b))
 	}
 	p.show(w, http.StatusOK, "kept", page)
 	return nil
-}
-
-func sourceKind(s hearkeep.Source) string {
-	switch s {
-	case hearkeep.SourceSay:
-		return "A terminal: hearkeep say"
-	case hearkeep.SourceUpload:
-		return "Files given on this page"
-	}
-	return string(s)
-}
-
-func ruleText(r hearkeep.RoomRule) string {
-	switch r.Keep {
-	case hearkeep.KeepAll:
-		return "Sound and words"
-	case hearkeep.KeepWords:
-		return "Words only"
-	case hearkeep.KeepNothing:
-		return "Nothing"
-	}
-	return r.String()
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -41,27 +42,31 @@ const passphrase = "four unrelated words here"
 
 // home is a whole Hearkeep on real files, with the speech engine faked.
 type home struct {
-	t      *testing.T
-	server *httptest.Server
-	store  store.Store
-	ledger *ledger.Ledger
-	desk   *identity.Desk
-	keep   *vault.Keep
-	act    *act.Desk
-	engine *fakeEngine
-	log    *logBuffer
-	blobs  string     // the folder of sealed audio
-	speech []byte     // a human voice as WAV
-	clip   sound.Clip // the same, decoded
+	t         *testing.T
+	server    *httptest.Server
+	store     store.Store
+	ledger    *ledger.Ledger
+	desk      *identity.Desk
+	keep      *vault.Keep
+	act       *act.Desk
+	engine    *fakeEngine
+	listeners *fakeListeners
+	log       *logBuffer
+	blobs     string     // the folder of sealed audio
+	speech    []byte     // a human voice as WAV
+	clip      sound.Clip // the same, decoded
 }
 
 // humanSpeech is a recording of a person from Debian's asterisk-core-sounds.
 const humanSpeech = "/usr/share/asterisk/sounds/en_US_f_Allison/vm-opts.g722"
 
-func newHome(t *testing.T) *home {
+func newHome(t *testing.T) *home { return newHomeHearing(t, nil) }
+
+// newHomeHearing is newHome with another engine than the fake.
+func newHomeHearing(t *testing.T, engine hear.Engine) *home {
 	t.Helper()
 	dir, ctx := t.TempDir(), t.Context()
-	h := &home{t: t, engine: &fakeEngine{}, log: &logBuffer{}, blobs: filepath.Join(dir, "blobs"), speech: readSpeech(t)}
+	h := &home{t: t, engine: &fakeEngine{}, listeners: &fakeListeners{}, log: &logBuffer{}, blobs: filepath.Join(dir, "blobs"), speech: readSpeech(t)}
 	var err error
 	check := func() {
 		t.Helper()
@@ -72,6 +77,9 @@ func newHome(t *testing.T) *home {
 	h.clip, _, err = sound.Decode(h.speech, sound.Limits{MaxBytes: hear.MaxBytes, MaxDuration: hear.MaxDuration})
 	check()
 	h.engine.voice = h.clip.Samples
+	if engine == nil {
+		engine = h.engine
+	}
 	db, err := sqlite.Open(ctx, filepath.Join(dir, "store"))
 	check()
 	h.store = db
@@ -94,11 +102,11 @@ func newHome(t *testing.T) *home {
 	check()
 	h.act, err = act.New(ctx, act.Config{Store: db, House: house, Log: log})
 	check()
-	ear := hear.New(hear.Config{Engine: h.engine, Sentences: sentences, Act: h.act, Store: db, Log: log})
+	ear := hear.New(hear.Config{Engine: engine, Sentences: sentences, Act: h.act, Store: db, Log: log})
 
 	h.server = httptest.NewUnstartedServer(nil)
 	h.server.Config.Handler, err = New(Config{
-		Identity: h.desk, Keep: h.keep, Ear: ear, Act: h.act, Ledger: h.ledger,
+		Identity: h.desk, Keep: h.keep, Ear: ear, Act: h.act, Ledger: h.ledger, Doors: h.listeners,
 		Log: log, Origin: "http://" + h.server.Listener.Addr().String(), Zone: time.UTC,
 	})
 	check()
@@ -196,6 +204,41 @@ func (e *fakeEngine) Synthesise(ctx context.Context, _ hearkeep.Words, _ string)
 		}
 	}
 	return speech.Sound{Samples: e.voice, Rate: hearkeep.SampleRate, Engine: "fake"}, nil
+}
+
+// fakeListeners stands for what listens: it counts and says what it is told to.
+type fakeListeners struct {
+	mu        sync.Mutex
+	refreshed int
+	trouble   map[hearkeep.BindingID]string
+	err       error
+}
+
+func (l *fakeListeners) Refresh(context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refreshed++
+	return l.err
+}
+
+func (l *fakeListeners) Status() map[hearkeep.BindingID]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.trouble)
+}
+
+// times is how often the listeners were told to follow.
+func (l *fakeListeners) times() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refreshed
+}
+
+// says sets what the listeners answer from now on.
+func (l *fakeListeners) says(trouble map[hearkeep.BindingID]string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.trouble, l.err = trouble, err
 }
 
 // setupLink makes a link with which one more person gets a keep.
@@ -372,6 +415,22 @@ func (p *person) speak(words string) hearkeep.RecordingID {
 		p.t.Fatal(err)
 	}
 	return taken.ID
+}
+
+// door is the person's first open door of a kind.
+func (p *person) door(source hearkeep.Source) vault.Binding {
+	p.t.Helper()
+	bindings, err := p.room().Bindings(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, b := range bindings {
+		if b.Source == source && b.Ended.IsZero() {
+			return b
+		}
+	}
+	p.t.Fatalf("no door of the kind %s", source)
+	return vault.Binding{}
 }
 
 func (p *person) newest() hearkeep.RecordingID {

@@ -34,7 +34,7 @@ type asset struct {
 // with the pieces of parts.html. "live" is no page: it is what polling swaps in.
 var pageNames = []string{
 	"setup", "kit", "signin", "kitsignin", "home", "live", "recording",
-	"erase", "eraseall", "receipt", "kept", "unkept", "trust", "problem",
+	"erase", "eraseall", "receipt", "kept", "unkept", "doors", "door", "disconnect", "trust", "problem",
 }
 
 func loadPages() (*pages, error) {

@@ -65,7 +65,8 @@ func sampleDays() []day {
 }
 
 func sampleHome(change func(*homePage)) *homePage {
-	h := &homePage{frame: framed("Your keep", "home"), Seen: "0.0", First: true, Days: sampleDays(), MaxSize: "32.0 MB", Older: "1-2"}
+	h := &homePage{frame: framed("Your keep", "home"), Seen: "0.0", First: true, Days: sampleDays(), MaxSize: "32.0 MB", Older: "1-2",
+		Talk: talkView{Ready: true, Keeps: "Sound and words", Most: talkSeconds}}
 	h.Live = true
 	change(h)
 	return h
@@ -85,6 +86,35 @@ func sampleRecording(change func(*recordingPage)) *recordingPage {
 	}
 	change(rp)
 	return rp
+}
+
+// sampleDoors are doors of all kinds and states; the last is disconnected.
+func sampleDoors() []doorView {
+	old, newest := at(day0.AddDate(0, -2, 0)), at(day0)
+	pair := terminalView{"./hearkeep pair http://localhost:8484 q3kzv7d4mfa2jx6w5nbtyr8hcp", `./hearkeep say "set a timer for ten minutes"`, at(day0.Add(time.Hour))}
+	door := func(n int, label string, source hearkeep.Source, rule, how string, state doorState) doorView {
+		return doorView{ID: fmt.Sprintf("%032x", n), Label: label, Kind: sourceKind(source), Rule: rule, Since: old, State: state, How: how}
+	}
+	doors := []doorView{
+		door(1, "Uploads", hearkeep.SourceUpload, "Sound and words", "Hears the files that you give.", doorListens),
+		door(2, "Terminal", hearkeep.SourceSay, "Words only", "Hears what its terminal sends.", doorListens),
+		door(3, "Browser", hearkeep.SourceBrowser, "Nothing", "Nothing is heard here until you let it listen again.", doorPaused),
+		door(4, "Kitchen", hearkeep.SourceWyoming, "Sound and words, and nothing from 22:00 to 07:00", "Listens at 127.0.0.1:10300.", doorListens),
+		door(5, "Living room", hearkeep.SourceWyoming, "Words only", "The address 0.0.0.0:10301 is not free on this machine.", doorShut),
+		door(6, nasty, hearkeep.SourceSay, "Words only", "", doorEnded),
+	}
+	doors[0].Permanent, doors[1].Terminal, doors[5].Ended = true, &pair, &newest
+	doors[3].Connect, doors[4].Connect = connection("127.0.0.1:10300"), connection("0.0.0.0:10301")
+	return doors
+}
+
+func sampleDoor(change func(*doorPage)) *doorPage {
+	d := &doorPage{
+		frame: framed("Settings of a door", "doors"), ID: fmt.Sprintf("%032x", 4), Source: hearkeep.SourceWyoming, Connect: connection("0.0.0.0:10300"),
+		Form: doorForm{Name: "Kitchen", Listen: "0.0.0.0:10300", Allow: "192.168.1.20\n10.0.0.0/8", Relay: "127.0.0.1:10305", Keep: hearkeep.KeepWords, From: "22:00", To: "07:00"},
+	}
+	change(d)
+	return d
 }
 
 // samples lists every page empty, ordinary, huge and failing.
@@ -116,6 +146,8 @@ func samples() []sample {
 			}
 		})},
 		{"home-failing", "home", sampleHome(func(h *homePage) { h.Failing = "The disk is full: nothing new is being kept." })},
+		{"home-browser-paused", "home", sampleHome(func(h *homePage) { h.Talk.Ready, h.Talk.Door = false, fmt.Sprintf("%032x", 3) })},
+		{"home-browser-gone", "home", sampleHome(func(h *homePage) { h.Talk.Ready = false })},
 		{"home-older", "home", sampleHome(func(h *homePage) { h.First, h.Live = false, false })},
 		{"home-past-the-end", "home", sampleHome(func(h *homePage) { h.First, h.Live, h.Days, h.Older = false, false, nil, "" })},
 		{"live", "live", sampleHome(func(h *homePage) { h.Announce = nasty })},
@@ -134,7 +166,20 @@ func samples() []sample {
 		{"receipt", "receipt", &receiptPage{framed("Erased", ""), strings.Repeat("0f", 16), 1700, "1,700 recordings", newest, 4212, at(day0.AddDate(0, 0, 7)), "hearkeep.local/4f1c\n4213\nqZ0Xh1n0a0h8mK4t6Zr2C9m0t7Q2m3rJ5k1y8w3b6eM=\n\n— hearkeep.local/4f1c Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n"}},
 		{"receipt-bare", "receipt", &receiptPage{frame: framed("Erased", ""), Number: strings.Repeat("0f", 16), When: newest, KeysGone: newest}},
 		{"kept", "kept", &keptPage{framed("What is kept", "kept"), "1,700 recordings", "104.1 MB", "1 h 53 min", &old, &newest, "90 days", "90 days", "1 day",
-			[]doorView{{"Uploads", "Files given on this page", "Sound and words", old, nil}, {nasty, "A terminal: hearkeep say", "Words only", old, &newest}}}},
+			sampleDoors()}},
+		{"doors", "doors", &doorsPage{frame: framed("Doors", "doors"), Doors: sampleDoors()[:5], Ended: sampleDoors()[5:], Listening: 3, Active: 4, Browser: true}},
+		{"doors-paused", "doors", &doorsPage{frame: framed("Doors", "doors"), Doors: sampleDoors()[2:3]}},
+		{"door", "door", sampleDoor(func(*doorPage) {})},
+		{"door-new", "door", sampleDoor(func(d *doorPage) {
+			d.ID, d.Title, d.Connect, d.Form = "", "Add a door", nil, doorForm{Listen: "127.0.0.1:10300"}
+		})},
+		{"door-wrong", "door", sampleDoor(func(d *doorPage) { d.Form.Name, d.Form.Allow, d.Problem = nasty, nasty, wrong })},
+		{"door-terminal", "door", sampleDoor(func(d *doorPage) { d.Source, d.Form.Name = hearkeep.SourceSay, "Terminal 2" })},
+		{"door-browser", "door", sampleDoor(func(d *doorPage) {
+			d.ID, d.Title, d.Source, d.Form = "", "Add a door", hearkeep.SourceBrowser, doorForm{Name: "Browser"}
+		})},
+		{"disconnect", "disconnect", &disconnectPage{framed("Disconnect this door?", "doors"), sampleDoors()[3], hearkeep.SourceWyoming}},
+		{"disconnect-nasty", "disconnect", &disconnectPage{framed("Disconnect this door?", "doors"), sampleDoors()[5], hearkeep.SourceSay}},
 		{"kept-empty", "kept", &keptPage{frame: framed("What is kept", "kept"), Recordings: "0 recordings", Size: "0 bytes", Speech: "0.0 s", Audio: "90 days", Words: "90 days", Turns: "90 days"}},
 		{"unkept", "unkept", &unkeptPage{framed("Nothing was kept", ""), "No speech was found in it, so nothing was kept.", "", ""}},
 		{"unkept-answered", "unkept", &unkeptPage{framed("Nothing was kept", ""), "The disk is full: nothing new is being kept.", nasty, "Ten minutes, starting now."}},
@@ -234,7 +279,7 @@ func (c *htmlCheck) fault(format string, args ...any) {
 
 var (
 	voidElements = []string{"meta", "link", "input", "br", "hr", "img"}
-	mustBeNamed  = []string{"a", "button", "h1", "h2", "h3", "label", "summary", "title", "audio", "svg", "nav"}
+	mustBeNamed  = []string{"a", "button", "h1", "h2", "h3", "label", "summary", "title", "audio", "svg", "nav", "legend"}
 )
 
 func (c *htmlCheck) token(tok xml.Token) {

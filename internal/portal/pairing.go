@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
-	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
 
@@ -27,11 +27,12 @@ type codes struct {
 
 type shownCode struct {
 	code    string
+	binding hearkeep.BindingID
 	expires time.Time
 }
 
 // put remembers a code and drops those that are over.
-func (c *codes) put(cookie, code string, expires time.Time) {
+func (c *codes) put(cookie string, made shownCode) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.shown == nil {
@@ -42,7 +43,7 @@ func (c *codes) put(cookie, code string, expires time.Time) {
 			delete(c.shown, k)
 		}
 	}
-	c.shown[sha256.Sum256([]byte(cookie))] = shownCode{code, expires}
+	c.shown[sha256.Sum256([]byte(cookie))] = made
 }
 
 // get returns a session's code; ok is false where none is in force.
@@ -61,13 +62,18 @@ func (c *codes) forget(cookie string) {
 
 // used drops a code, whichever session was shown it.
 func (c *codes) used(code string) {
+	c.drop(func(s shownCode) bool { return s.code == code })
+}
+
+// unbound drops the codes of a door that is no more.
+func (c *codes) unbound(id hearkeep.BindingID) {
+	c.drop(func(s shownCode) bool { return s.binding == id })
+}
+
+func (c *codes) drop(which func(shownCode) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for k, s := range c.shown {
-		if s.code == code {
-			delete(c.shown, k)
-		}
-	}
+	maps.DeleteFunc(c.shown, func(_ [32]byte, s shownCode) bool { return which(s) })
 }
 
 // terminalView is the line to paste, or the wish for one.
@@ -89,38 +95,27 @@ func (p *portal) terminalView(v *visit) terminalView {
 	}
 }
 
-// pairing returns the session's code, and makes a binding with a fresh one
-// where none is in force.
-func (p *portal) pairing(ctx context.Context, v *visit) (string, error) {
-	if s, ok := p.codes.get(v.cookie); ok {
-		return s.code, nil
+// pairing makes a terminal's door with a code, where this session is shown no
+// code that is in force.
+func (p *portal) pairing(ctx context.Context, v *visit) error {
+	if _, ok := p.codes.get(v.cookie); ok {
+		return nil
 	}
 	bindings, err := v.room.Bindings(ctx)
 	if err != nil {
-		return "", err
+		return err
 	}
-	label, n := "Terminal", 1
-	for _, b := range bindings {
-		if b.Source == hearkeep.SourceSay {
-			n++
-			label = fmt.Sprintf("Terminal %d", n)
-		}
-	}
-	id, err := v.room.Bind(ctx, hearkeep.SourceSay, vault.Door{Name: label}, hearkeep.RoomRule{Keep: hearkeep.KeepAll})
+	door, rule := vault.Door{Name: terminalName(bindings)}, hearkeep.RoomRule{Keep: hearkeep.KeepAll}
+	id, err := v.room.Bind(ctx, hearkeep.SourceSay, door, rule)
 	if err != nil {
-		return "", err
+		return err
 	}
-	code, err := p.Identity.PairingCode(ctx, v.who, id)
-	if err != nil {
-		return "", err
-	}
-	p.codes.put(v.cookie, code, p.Now().Add(identity.PairingLife))
-	return code, nil
+	return p.pairingOf(ctx, v, id)
 }
 
 // terminal makes the line to paste and shows it on the home page.
 func (p *portal) terminal(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if _, err := p.pairing(r.Context(), v); err != nil {
+	if err := p.pairing(r.Context(), v); err != nil {
 		return err
 	}
 	http.Redirect(w, r, "/#terminal", http.StatusSeeOther)

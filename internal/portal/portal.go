@@ -35,8 +35,8 @@ import (
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
 
-// Config is what the portal stands on. All fields are required but Hosts,
-// Trust, Zone and Now.
+// Config is what the portal stands on. All fields are required but Doors,
+// Hosts, Trust, Zone and Now.
 type Config struct {
 	Identity *identity.Desk
 	Keep     *vault.Keep
@@ -45,6 +45,8 @@ type Config struct {
 	Ledger   Checkpointer
 	Log      *slog.Logger
 
+	// Doors listens for doors that others connect to; nil where nothing does.
+	Doors Listeners
 	// Origin is where people reach the portal, such as http://localhost:8484.
 	// Anything but https is accepted for loopback only.
 	Origin string
@@ -150,8 +152,8 @@ func hostsOf(origin *url.URL) []string {
 }
 
 // csp lets a page load its own files and nothing else, and run no inline
-// script or style. data: is for images only.
-const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; " +
+// script or style. data: is for images only, and blob: for a spoken answer.
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // guard refuses foreign hosts, and keeps what every answer keeps.
@@ -175,7 +177,7 @@ func (p *portal) keepToItself(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(self)")
 		h.Set("Cache-Control", "no-store") // the files of static.go set their own
 		defer func() {
 			switch v := recover().(type) {

@@ -37,6 +37,7 @@ const (
 	receipt   object = "receipt"   // {id}, in the caller's keep
 	timer     object = "timer"     // {id}, in the caller's keep
 	door      object = "door"      // the binding of a device's token
+	binding   object = "binding"   // {id}, a door of the caller's keep
 )
 
 // formBytes is room for the largest form: a name and a long passphrase.
@@ -62,12 +63,25 @@ func (p *portal) routes() []route {
 		{method: "GET", pattern: "/latest", on: keep, keyholder: p.latest},
 		{method: "GET", pattern: "/kept", on: keep, keyholder: p.kept},
 		{method: "POST", pattern: "/terminal", on: keep, keyholder: p.terminal, body: formBytes},
+		{method: "POST", pattern: "/talk", on: keep, keyholder: p.talk, body: sayBytes},
 		{method: "POST", pattern: "/recordings", on: keep, keyholder: p.upload, body: uploadBytes},
 		{method: "GET", pattern: "/recordings/{id}", on: recording, keyholder: p.recording},
 		{method: "GET", pattern: "/recordings/{id}/audio", on: recording, keyholder: p.audio},
 		{method: "GET", pattern: "/recordings/{id}/erase", on: recording, keyholder: p.eraseForm},
 		{method: "POST", pattern: "/recordings/{id}/erase", on: recording, keyholder: p.erase, body: formBytes},
 		{method: "POST", pattern: "/timers/{id}/cancel", on: timer, keyholder: p.cancel, body: formBytes},
+		{method: "GET", pattern: "/doors", on: keep, keyholder: p.doors},
+		{method: "POST", pattern: "/doors/pause", on: keep, keyholder: p.pauseAll, body: formBytes},
+		{method: "POST", pattern: "/doors/listen", on: keep, keyholder: p.listenAll, body: formBytes},
+		{method: "GET", pattern: "/doors/new", on: keep, keyholder: p.newDoorForm},
+		{method: "POST", pattern: "/doors/new", on: keep, keyholder: p.newDoor, body: formBytes},
+		{method: "GET", pattern: "/doors/{id}", on: binding, keyholder: p.doorSettings},
+		{method: "POST", pattern: "/doors/{id}", on: binding, keyholder: p.changeDoor, body: formBytes},
+		{method: "POST", pattern: "/doors/{id}/pause", on: binding, keyholder: p.pauseDoor, body: formBytes},
+		{method: "POST", pattern: "/doors/{id}/listen", on: binding, keyholder: p.listenDoor, body: formBytes},
+		{method: "POST", pattern: "/doors/{id}/pair", on: binding, keyholder: p.pairAgain, body: formBytes},
+		{method: "GET", pattern: "/doors/{id}/disconnect", on: binding, keyholder: p.disconnectForm},
+		{method: "POST", pattern: "/doors/{id}/disconnect", on: binding, keyholder: p.disconnect, body: formBytes},
 		{method: "GET", pattern: "/erase", on: keep, keyholder: p.eraseAllForm},
 		{method: "POST", pattern: "/erase", on: keep, keyholder: p.eraseAll, body: formBytes},
 		{method: "GET", pattern: "/receipts/{id}", on: receipt, keyholder: p.receipt},

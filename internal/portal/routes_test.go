@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/hearkeep/hearkeep"
 )
@@ -24,7 +26,7 @@ func TestEveryRouteSaysWhoMayCallIt(t *testing.T) {
 		if set != 1 {
 			t.Errorf("%s has %d handlers, want exactly 1", pattern(row), set)
 		}
-		if named := strings.Contains(row.pattern, "{id}"); named != (row.on == recording || row.on == receipt || row.on == timer) {
+		if named := strings.Contains(row.pattern, "{id}"); named != (row.on == recording || row.on == receipt || row.on == timer || row.on == binding) {
 			t.Errorf("%s works on %q: an id in the address names an object in the caller's keep", pattern(row), row.on)
 		}
 		if named := strings.Contains(row.pattern, "{id}"); named && row.keyholder == nil {
@@ -87,6 +89,7 @@ func TestMissingAndNotYoursAreTheSame(t *testing.T) {
 	ben.speak("good morning")
 	ids := map[object]string{
 		recording: anna.newest().String(), receipt: anna.erase(gone).String(), timer: anna.timer().String(),
+		binding: anna.door(hearkeep.SourceSay).ID.String(),
 	}
 	ids[recording] = anna.newest().String()
 	none := hearkeep.NewID[hearkeep.RecordingID]().String()
@@ -120,6 +123,9 @@ func TestMissingAndNotYoursAreTheSame(t *testing.T) {
 	}
 	if anna.newest().String() != ids[recording] {
 		t.Error("somebody else's recording was touched")
+	}
+	if door := anna.door(hearkeep.SourceSay); door.ID.String() != ids[binding] || door.Rule.Paused {
+		t.Error("somebody else's door was touched")
 	}
 }
 
@@ -157,9 +163,14 @@ func TestDeviceTokenReadsNothing(t *testing.T) {
 	id := anna.speak(canary)
 	device := h.stranger()
 	bearer := http.Header{"Authorization": {"Bearer " + anna.token()}}
+	door := anna.door(hearkeep.SourceSay)
 	for _, row := range (&portal{}).routes() {
+		of := id.String()
+		if row.on == binding { // the device's own door
+			of = door.ID.String()
+		}
 		for _, accept := range []string{"text/html", "application/json"} {
-			got := device.ask(row, id.String(), accept, bearer)
+			got := device.ask(row, of, accept, bearer)
 			if strings.Contains(got.Body, canary) {
 				t.Errorf("%s shows a device what was said", pattern(row))
 			}
@@ -170,6 +181,9 @@ func TestDeviceTokenReadsNothing(t *testing.T) {
 	}
 	if anna.newest() != id {
 		t.Error("a device changed something")
+	}
+	if diff := cmp.Diff(door, anna.door(hearkeep.SourceSay), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+		t.Errorf("a device changed its door (-before +after):\n%s", diff)
 	}
 }
 
@@ -186,6 +200,7 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		want := map[string]string{
 			"Content-Security-Policy": csp, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
 			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store",
+			"Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
 		}
 		if strings.HasPrefix(row.pattern, "/static/") {
 			want["Cache-Control"] = "no-cache"

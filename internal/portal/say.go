@@ -142,26 +142,41 @@ func (p *portal) say(w http.ResponseWriter, r *http.Request, in *vault.Inbox) er
 	if text {
 		r.Body = http.MaxBytesReader(w, r.Body, maxText)
 	}
+	data, err := wholeBody(r)
+	if err != nil {
+		return err
+	}
+	return p.stream(w, r, func(tell func(hear.Event)) error {
+		if text {
+			return p.Ear.Say(r.Context(), in, hearkeep.NewWords(string(data)), tell)
+		}
+		return p.Ear.Hear(r.Context(), in, data, tell)
+	})
+}
+
+// wholeBody reads a body into memory, up to the limit it was given.
+func wholeBody(r *http.Request) ([]byte, error) {
 	data, err := io.ReadAll(r.Body)
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return errTooLarge(tooLarge.Limit)
+		return nil, errTooLarge(tooLarge.Limit)
 	}
 	if err != nil {
-		return bodyError(err)
+		return nil, bodyError(err)
 	}
+	return data, nil
+}
+
+// stream sends a turn's events as they happen.
+func (p *portal) stream(w http.ResponseWriter, r *http.Request, turn func(tell func(hear.Event)) error) error {
 	out := &eventWriter{w: w}
-	if text {
-		err = p.Ear.Say(r.Context(), in, hearkeep.NewWords(string(data)), out.tell)
-	} else {
-		err = p.Ear.Hear(r.Context(), in, data, out.tell)
-	}
+	err := turn(out.tell)
 	if err != nil && !out.begun() {
 		return err
 	}
 	if err != nil {
 		pr := explain(err)
-		p.Log.Error("say failed", "route", r.Pattern, "code", pr.Code, "err", err)
+		p.Log.Error("a turn failed", "route", r.Pattern, "code", pr.Code, "err", err)
 		out.line(map[string]any{"event": "failed", "title": pr.Title, "detail": pr.Detail})
 	}
 	return nil

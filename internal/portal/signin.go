@@ -58,7 +58,7 @@ func (p *portal) setup(w http.ResponseWriter, r *http.Request, link string) erro
 	p.welcome(w, in)
 	room, err := p.enter(r.Context(), in.Who)
 	if err == nil {
-		_, err = p.pairing(r.Context(), &visit{in.Who, room, in.Cookie})
+		err = p.pairing(r.Context(), &visit{in.Who, room, in.Cookie})
 	}
 	if err != nil {
 		p.Log.Error("after set-up", "account", in.Who.Account(), "err", err)

@@ -79,6 +79,8 @@ func sourceLabel(s hearkeep.Source) string {
 		return "Terminal"
 	case hearkeep.SourceUpload:
 		return "Uploads"
+	case hearkeep.SourceBrowser:
+		return "Browser"
 	}
 	return string(s)
 }

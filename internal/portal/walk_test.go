@@ -12,12 +12,12 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestFirstRunInChromium: from the set-up link to a receipt, as a person with
+// firstRun: from the set-up link to a receipt, as a person with
 // a browser, with what they see saved for people to look at.
-func TestFirstRunInChromium(t *testing.T) {
+func firstRun(t *testing.T, c *chromium) {
 	h := newHome(t)
 	h.engine.hears("set a timer for ten minutes")
-	b := newBrowser(t, h.server.URL)
+	b := c.tab(t, h.server.URL)
 
 	b.open("/setup/" + h.setupLink())
 	b.do(chromedp.SendKeys(chromedp.CSS("#name"), "Anna Lindqvist"), chromedp.SendKeys(chromedp.CSS("#passphrase"), passphrase))
@@ -44,9 +44,9 @@ func TestFirstRunInChromium(t *testing.T) {
 	b.shoot("walk-3-heard")
 
 	// While one plays, another comes: the first plays on.
-	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("audio").play()`))
-	b.until(`document.querySelector("audio").currentTime > 0`)
-	eval[bool](b, `window.playing = document.querySelector("audio"), true`)
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#days audio").play()`))
+	b.until(`document.querySelector("#days audio").currentTime > 0`)
+	eval[bool](b, `window.playing = document.querySelector("#days audio"), true`)
 	h.stranger().say(token, "audio/wav", h.speech)
 	b.until(`document.querySelectorAll("#days li.row").length === 2`)
 	if !eval[bool](b, `playing.isConnected && (!playing.paused || playing.ended)`) {
@@ -93,11 +93,11 @@ func playsAndSeeks(b *browser, seconds float64) {
 	b.until(`!a.seeking && a.currentTime === 0 && a.error === null`)
 }
 
-// TestWithoutJavaScript goes the same way with scripts switched off.
-func TestWithoutJavaScript(t *testing.T) {
+// withoutJavaScript goes the same way with scripts switched off.
+func withoutJavaScript(t *testing.T, c *chromium) {
 	h := newHome(t)
 	h.engine.hears("what time is it")
-	b := newBrowser(t, h.server.URL)
+	b := c.tab(t, h.server.URL)
 	send(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	b.open("/setup/" + h.setupLink())
 	if !eval[bool](b, `document.querySelector("[data-reveal]").hidden`) {
@@ -125,13 +125,13 @@ func TestWithoutJavaScript(t *testing.T) {
 	b.until(`location.pathname === "/"`)
 }
 
-// TestByKeyboard signs in, opens a recording and erases it without a mouse;
+// byKeyboard signs in, opens a recording and erases it without a mouse;
 // wherever the focus is, it can be seen.
-func TestByKeyboard(t *testing.T) {
+func byKeyboard(t *testing.T, c *chromium) {
 	h := newHome(t)
 	anna := h.person("Anna")
 	id := anna.speak(canary)
-	b := newBrowser(t, h.server.URL)
+	b := c.tab(t, h.server.URL)
 	b.open("/sign-in")
 	tab(b, `e.id === "name"`)
 	b.do(chromedp.KeyEvent("Anna"))
