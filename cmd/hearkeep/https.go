@@ -97,6 +97,9 @@ func (h httpsFlags) check(host, port, origin string) (*url.URL, error) {
 		return nil, hearkeep.Errorf(hearkeep.Invalid, "%q is not an origin.", origin).WithHint("Such as https://keep.local:8443.").Because(err)
 	}
 	u = &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}
+	if u.Scheme == "https" { // browsers leave its own port out
+		u.Host = strings.TrimSuffix(u.Host, ":443")
+	}
 	switch {
 	case open && (u.Scheme != "http" || !loopbackName(u.Hostname())):
 		return nil, hearkeep.Errorf(hearkeep.Invalid, "Without HTTPS the origin must be http on this machine.").

@@ -43,6 +43,7 @@ func TestWaysThatAreTaken(t *testing.T) {
 		{"loopback, said to be elsewhere", off, "127.0.0.1", "http://keep.local:8484", "must be http on this machine"},
 		{"local", local, "0.0.0.0", "https://keep.local:8443", "https://keep.local:8443"},
 		{"local, with a slash and capitals", local, "0.0.0.0", "https://Keep.local:8443/", "https://keep.local:8443"},
+		{"local at the usual port", local, "0.0.0.0", "https://[fd12::5]:443", "https://[fd12::5]"},
 		{"local by address", local, "0.0.0.0", "https://192.168.1.5:8443", "https://192.168.1.5:8443"},
 		{"local without an origin", local, "0.0.0.0", "", "--origin must say"},
 		{"local in the clear", local, "0.0.0.0", "http://keep.local:8443", "must be https"},

@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -240,8 +241,10 @@ func TestWhenALeafIsDue(t *testing.T) {
 func TestCertificatesAreRenewed(t *testing.T) {
 	folder := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		addr := netip.MustParseAddr("192.168.1.5")
-		machine := func() (string, []netip.Addr) { return "kitchen", []netip.Addr{addr} }
+		var addr atomic.Pointer[netip.Addr]
+		move := func(to string) { a := netip.MustParseAddr(to); addr.Store(&a) }
+		move("192.168.1.5")
+		machine := func() (string, []netip.Addr) { return "kitchen", []netip.Addr{*addr.Load()} }
 		l, err := openLocalTLS(folder, "keep.local", machine, quiet())
 		must(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -258,7 +261,7 @@ func TestCertificatesAreRenewed(t *testing.T) {
 		if l.current.Load().cert == first {
 			t.Error("half a year later the first leaf is served")
 		}
-		addr = netip.MustParseAddr("192.168.77.1")
+		move("192.168.77.1")
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if err := l.current.Load().cert.Leaf.VerifyHostname("192.168.77.1"); err != nil {
