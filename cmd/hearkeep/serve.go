@@ -72,9 +72,14 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	ear := hear.New(hear.Config{Engine: engine, Sentences: sentences, Act: acts, Store: f.store, Log: log})
+	voice, err := speech.NewVoiceActivity()
+	if err != nil {
+		return err
+	}
+	ear := hear.New(hear.Config{Engine: engine, Voice: voice, Sentences: sentences, Act: acts, Store: f.store, Log: log})
+	doors := hear.NewDoors(ear, f.keep, log)
 	handler, err := portal.New(portal.Config{
-		Identity: desk, Keep: f.keep, Ear: ear, Act: acts, Ledger: f.ledger, Log: log, Zone: zone,
+		Identity: desk, Keep: f.keep, Ear: ear, Doors: doors, Act: acts, Ledger: f.ledger, Log: log, Zone: zone,
 		Origin: front.origin.String(), Trust: front.trust(),
 	})
 	if err != nil {
@@ -91,7 +96,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		{"sweep", time.Hour, sweep(f.keep)},
 		{"refill the reserve", time.Hour, func(context.Context, time.Time) error { return f.reserve.Refill() }},
 	}}
-	return serve(ctx, front.secured(), front.guard(handler), log, acts.Run, tasks.run, front.run)
+	return serve(ctx, front.secured(), front.guard(handler), log, acts.Run, doors.Run, tasks.run, front.run)
 }
 
 func (cmd serveCmd) zone() (*time.Location, error) {
