@@ -8,7 +8,7 @@ with the first transcript.
     client.py HOST PORT REQUEST
 
 prints one line of JSON with what came back, or fails. Requests: describe,
-stt VALUE CHUNKS, early VALUE, silence, tts TEXT, tts-stream TEXT, handle TEXT.
+stt VALUE CHUNKS, say WAV, early VALUE, silence, tts TEXT, tts-stream TEXT, handle TEXT.
 """
 
 import json
@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 import time
+import wave
 
 RATE, WIDTH, CHANNELS = 16000, 2, 1
 FORMAT = {"rate": RATE, "width": WIDTH, "channels": CHANNELS}
@@ -115,6 +116,19 @@ def stt(host, port, value, chunks):
         return {"text": c.receive_until("transcript")[-1][1]["text"]}
 
 
+def say(host, port, path):
+    """A recording at the pace of a file, its end told; then its handling."""
+    with wave.open(path, "rb") as w, Wyoming(host, port) as c:
+        said = {"rate": w.getframerate(), "width": w.getsampwidth(), "channels": w.getnchannels()}
+        c.send("transcribe", {"language": "en"})
+        c.send("audio-start", said)
+        while pcm := w.readframes(said["rate"] // 100):
+            c.send("audio-chunk", said, pcm)
+        c.send("audio-stop")
+        text = c.receive_until("transcript")[-1][1]["text"]
+    return {"text": text, "answer": handle(host, port, text) if text else None}
+
+
 def early(host, port, value):
     """The transcript comes while speech is still being sent, and ends the turn."""
     with Wyoming(host, port) as c:
@@ -174,7 +188,7 @@ def handle(host, port, text):
 
 if __name__ == "__main__":
     requests = {
-        "describe": describe, "stt": stt, "early": early, "silence": silence,
+        "describe": describe, "stt": stt, "say": say, "early": early, "silence": silence,
         "tts": tts, "tts-stream": tts_stream, "handle": handle,
     }
     print(json.dumps(requests[sys.argv[3]](sys.argv[1], int(sys.argv[2]), *sys.argv[4:])))
