@@ -161,7 +161,7 @@ func (p *portal) bind(ctx context.Context, v *visit, source hearkeep.Source, f d
 
 // askAgain shows a form with what was typed and what is wrong with it.
 func (p *portal) askAgain(w http.ResponseWriter, page *doorPage, err error) error {
-	if hearkeep.CodeOf(err) != hearkeep.Invalid {
+	if code := hearkeep.CodeOf(err); code != hearkeep.Invalid && code != hearkeep.Conflict {
 		return err
 	}
 	pr := explain(err)

@@ -41,7 +41,7 @@ func TestDoors(t *testing.T) {
 		Allow: []netip.Prefix{netip.MustParsePrefix("192.168.1.20/32"), netip.MustParsePrefix("10.0.0.0/8")}}, "words quiet 22:00-07:00")
 	at := "/doors/" + kitchen.ID.String()
 	_, body = anna.get("/doors")
-	want(t, nil, 0, body, "Kitchen", "Words only, and nothing from 22:00 to 07:00", "Host this computer’s address in your network, port 10300", "127.0.0.1:10305 is asked first")
+	want(t, nil, 0, body, "Kitchen", "Words only, and nothing from 22:00 to 07:00", "this computer’s address in your network, port 10300", "127.0.0.1:10305 is asked first")
 	if _, body = anna.get("/doors/new?kind=wyoming"); !strings.Contains(body, `value="127.0.0.1:10301"`) {
 		t.Error("a second listener is offered a port that is taken")
 	}
@@ -129,6 +129,10 @@ func TestDoorsThatAreRefused(t *testing.T) {
 			t.Errorf("%s: what was typed is lost", bad.name)
 		}
 	}
+	ben := h.person("Ben")
+	ben.post("/doors/new", url.Values{"kind": {"wyoming"}, "name": {"Attic"}, "listen": {"127.0.0.1:10300"}, "keep": {"words"}})
+	resp, body := anna.post("/doors/new", good)
+	want(t, resp, http.StatusConflict, body, "Another door listens at port 10300", `value="Kitchen"`)
 	for _, kind := range []string{"", "upload", "satellite"} {
 		resp, _ := anna.get("/doors/new?kind=" + kind)
 		want(t, resp, http.StatusNotFound, "")
@@ -138,8 +142,8 @@ func TestDoorsThatAreRefused(t *testing.T) {
 	if n := len(bindings(t, anna)); n != 2 {
 		t.Errorf("%d doors, want the 2 from set-up", n)
 	}
-	if n := h.listeners.times(); n != 0 {
-		t.Errorf("the listeners were told %d times of no change", n)
+	if n := h.listeners.times(); n != 1 {
+		t.Errorf("the listeners were told %d times, want once: of Ben's door", n)
 	}
 }
 

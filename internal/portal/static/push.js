@@ -20,6 +20,7 @@
   const most = Number(section.dataset.most); // seconds
   const shortest = 0.3; // seconds: what is shorter is a slip
   const tap = 400; // milliseconds: a shorter press is a tap
+  const calm = matchMedia("(prefers-reduced-motion: reduce)"); // the meter then moves four times a second
   const sound = part("sound");
   let turn = null; // the one that listens or is about to
 
@@ -47,7 +48,7 @@
   }
 
   async function begin() {
-    const mine = turn = { chunks: [], length: 0, rate: 0, pressed: performance.now(), latched: false };
+    const mine = turn = { chunks: [], length: 0, rate: 0, peak: 0, shown: 0, pressed: performance.now(), latched: false };
     show("asking", "Opening the microphone…");
     // Within the press, since some phones allow it at no other time: what
     // plays falls silent, and the answer's player may speak by itself later.
@@ -80,11 +81,10 @@
   function listen(mine) {
     const { context, stream } = mine;
     mine.rate = context.sampleRate;
-    mine.node = new AudioWorkletNode(context, "microphone", {
-      numberOfInputs: 1, numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit",
-    });
+    mine.node = new AudioWorkletNode(context, "microphone", { channelCount: 1, channelCountMode: "explicit" });
     mine.node.port.onmessage = ({ data }) => data ? take(mine, data) : send(mine);
-    context.createMediaStreamSource(stream).connect(mine.node);
+    // Its output is silence: some browsers run only what leads to the speaker.
+    context.createMediaStreamSource(stream).connect(mine.node).connect(context.destination);
     stream.getTracks()[0].addEventListener("ended", () => { if (turn === mine) finish(); });
     show("listening", "Listening");
   }
@@ -95,7 +95,13 @@
     mine.chunks.push(samples.length > room ? samples.subarray(0, room) : samples);
     mine.length += Math.min(samples.length, room);
     if (turn !== mine) return;
-    meter(loud(rms), mine.length / mine.rate);
+    mine.peak = Math.max(mine.peak, rms);
+    const now = performance.now();
+    if (!calm.matches || now - mine.shown >= 250) {
+      meter(loud(mine.peak), mine.length / mine.rate);
+      mine.peak = 0;
+      mine.shown = now;
+    }
     if (samples.length >= room) finish();
   }
 
@@ -307,6 +313,9 @@
   });
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) drop("Not listening. The page was left, so what was said is thrown away.");
+  });
+  window.addEventListener("blur", () => { // the button may be let go of elsewhere, unseen
+    if (section.dataset.state === "listening" && !turn.latched) finish();
   });
   window.addEventListener("pagehide", () => drop());
 })();
