@@ -148,7 +148,8 @@ func greet(ctx context.Context, c *console, desk *identity.Desk, engine *speech.
 	return nil
 }
 
-// tellMissing names the engines that are not installed, and what installs them.
+// tellMissing names the engines that are not installed, with what installs
+// them, and what the cage of the speech engine lacks on this machine.
 func tellMissing(ctx context.Context, c *console, engine *speech.Engine) {
 	status, err := engine.Status(ctx)
 	if err != nil {
@@ -159,6 +160,14 @@ func tellMissing(ctx context.Context, c *console, engine *speech.Engine) {
 		if !e.Present {
 			fmt.Fprintf(c.out, "Not installed: %s (%s). To install it: %s\n", e.Name, e.Does, e.Mend)
 		}
+	}
+	cage, err := engine.Cage(ctx)
+	if err != nil {
+		fmt.Fprintln(c.out, "The speech engine does not say whether it is confined.")
+		return
+	}
+	for _, lack := range cage.Missing {
+		fmt.Fprintf(c.out, "The speech engine is confined less than it should be. %s\n", lack)
 	}
 }
 

@@ -194,6 +194,24 @@ func (e *Engine) Status(ctx context.Context) ([]EngineStatus, error) {
 	return status, nil
 }
 
+// Cage tells what keeps the workers from doing anything but their work, as one
+// of them reports it; both are caged alike.
+func (e *Engine) Cage(ctx context.Context) (Cage, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.deadline)
+	defer cancel()
+	var in info
+	err := e.synthesiser.call(ctx, []event{{Type: typeDescribe}}, func(ev event) (bool, error) {
+		return true, ev.expect(typeInfo, &in)
+	})
+	if err == nil && in.Cage == nil {
+		err = fmt.Errorf("%w: it does not know its cage", ErrWorker)
+	}
+	if err != nil {
+		return Cage{}, fmt.Errorf("speech: cage: %w", err)
+	}
+	return *in.Cage, nil
+}
+
 // expect decodes the data of an event that must be of one type.
 func (ev event) expect(typ string, v any) error {
 	if ev.Type != typ {

@@ -25,7 +25,12 @@ var errFraming = errors.New("not a well-formed event")
 // event is one Wyoming event: what it is, its data as a JSON object (nil for
 // none), and bytes. On the stream it is a JSON header line, then exactly
 // data_length bytes of JSON, then exactly payload_length bytes.
+//
+// Turn is ours: the number of a call, which each event of its answer repeats.
+// Without it, an answer too many would be the answer to the next call, and
+// that may be somebody else's speech.
 type event struct {
+	Turn    uint64
 	Type    string
 	Data    json.RawMessage
 	Payload []byte
@@ -34,6 +39,7 @@ type event struct {
 // header is the line that opens an event.
 type header struct {
 	Type          string          `json:"type"`
+	Turn          uint64          `json:"turn,omitempty"`
 	Data          json.RawMessage `json:"data,omitempty"` // accepted inline, written as a block
 	DataLength    int             `json:"data_length,omitempty"`
 	PayloadLength int             `json:"payload_length,omitempty"`
@@ -70,7 +76,7 @@ func (e *eventReader) read() (event, error) {
 	if h.DataLength < 0 || h.DataLength > maxData || h.PayloadLength < 0 || h.PayloadLength > e.maxPayload {
 		return event{}, fmt.Errorf("%w: lengths %d and %d", errFraming, h.DataLength, h.PayloadLength)
 	}
-	ev := event{Type: h.Type, Data: h.Data} // Unmarshal copied Data out of line
+	ev := event{Turn: h.Turn, Type: h.Type, Data: h.Data} // Unmarshal copied Data out of line
 	if h.DataLength > 0 {
 		if ev.Data, err = e.block(h.DataLength); err != nil {
 			return event{}, err
@@ -102,7 +108,7 @@ func (e *eventReader) block(n int) ([]byte, error) {
 
 // writeEvent writes one event, in one Write.
 func writeEvent(w io.Writer, ev event) error {
-	line, err := json.Marshal(header{Type: ev.Type, DataLength: len(ev.Data), PayloadLength: len(ev.Payload)})
+	line, err := json.Marshal(header{Type: ev.Type, Turn: ev.Turn, DataLength: len(ev.Data), PayloadLength: len(ev.Payload)})
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func TestEventsAreReadAsWritten(t *testing.T) {
 func TestWorkerStays(t *testing.T) {
 	run := func(in string) ([]string, error) {
 		var out bytes.Buffer
-		err := RunWorker(strings.NewReader(in), &out)
+		err := newWorker(setup{Native: Native{}.withDefaults()}, strings.NewReader(in), &out).run()
 		var types []string
 		for r := newEventReader(&out, maxSoundPayload); ; {
 			ev, err := r.read()

@@ -93,11 +93,23 @@ func (l *lane) converse(ctx context.Context, send []event, answer func(event) (b
 	if err := l.ready(ctx); err != nil {
 		return err
 	}
-	err := l.worker.converse(ctx, send, answer)
-	if errors.Is(err, ErrWorker) {
-		l.failed(err)
-	} else {
+	err := l.exchange(ctx, send, answer)
+	if !errors.Is(err, ErrWorker) {
 		l.failures = 0
+	}
+	return err
+}
+
+// exchange talks to the worker that is running, and discards it where that
+// fails.
+func (l *lane) exchange(ctx context.Context, send []event, answer func(event) (bool, error)) error {
+	err := l.worker.converse(ctx, send, answer)
+	switch {
+	case !errors.Is(err, ErrWorker):
+	case errors.Is(err, context.Canceled): // the caller gave up; that says nothing of the worker
+		l.retire()
+	default:
+		l.failed(err)
 	}
 	return err
 }
@@ -109,7 +121,10 @@ func (l *lane) ready(ctx context.Context) error {
 		case <-l.worker.gone:
 			l.failed(fmt.Errorf("%w: it ended: %v", ErrWorker, l.worker.cmd.ProcessState))
 		default:
-			return nil
+			if !l.worker.seen.changed() {
+				return nil
+			}
+			l.retire()
 		}
 	}
 	select {
@@ -128,21 +143,27 @@ func (l *lane) ready(ctx context.Context) error {
 	if l.grammar == nil {
 		return nil
 	}
-	if err := w.converse(ctx, []event{*l.grammar}, grammarSet); errors.Is(err, ErrWorker) {
-		l.failed(err)
+	err = l.exchange(ctx, []event{*l.grammar}, grammarSet)
+	if errors.Is(err, ErrWorker) {
 		return err
 	}
 	return nil // an absent engine is for the call to find
 }
 
+// retire discards the worker; the next call has a new one.
+func (l *lane) retire() (pid int) {
+	if l.worker == nil {
+		return 0
+	}
+	pid = l.worker.cmd.Process.Pid
+	l.worker.kill()
+	l.worker = nil
+	return pid
+}
+
 // failed discards the worker and puts off the next.
 func (l *lane) failed(err error) {
-	pid := 0
-	if l.worker != nil {
-		pid = l.worker.cmd.Process.Pid
-		l.worker.kill()
-		l.worker = nil
-	}
+	pid := l.retire()
 	if l.failures++; l.failures > 1 {
 		l.notBefore = time.Now().Add(min(backoffMost, backoffFirst<<min(l.failures-2, 10)))
 	}
@@ -158,17 +179,21 @@ type process struct {
 	in     *os.File
 	out    *os.File
 	events *eventReader  // of out
+	turn   uint64        // the last call's number
 	gone   chan struct{} // closed when it has ended and was waited for
+	seen   surroundings  // what its cage was made of
 }
 
 // startProcess runs a worker and tells it which engines to use. It gets no
-// environment but a search path, no home (espeak-ng's sound libraries would
-// leave folders there), and dies with us.
-func startProcess(o Options) (_ *process, err error) {
-	config, err := newEvent(typeConfigure, o.Native, nil)
+// environment but that, a search path, and no home (espeak-ng's sound
+// libraries would leave folders there), and dies with us.
+func startProcess(o Options) (*process, error) {
+	native := o.Native.withDefaults()
+	variable, err := setup{Native: native}.variable()
 	if err != nil {
 		return nil, err
 	}
+	seen := native.surroundings()
 	childIn, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -183,7 +208,7 @@ func startProcess(o Options) (_ *process, err error) {
 	cmd := exec.Command(o.Command[0], o.Command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = childIn, childOut, o.Stderr
 	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=/dev/null"}
+	cmd.Env = []string{"PATH=" + searchPath, "LC_ALL=C.UTF-8", "HOME=/dev/null", variable}
 	// Its own group: a Ctrl-C meant for us must not end an answer half-way.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -191,20 +216,23 @@ func startProcess(o Options) (_ *process, err error) {
 		out.Close()
 		return nil, err
 	}
-	p := &process{cmd, in, out, newEventReader(out, maxSoundPayload), make(chan struct{})}
+	p := &process{cmd: cmd, in: in, out: out, seen: seen,
+		events: newEventReader(out, maxSoundPayload), gone: make(chan struct{})}
 	go func() {
 		cmd.Wait() // ProcessState says how it ended
 		close(p.gone)
 	}()
-	if err := writeEvent(in, config); err != nil {
-		p.kill()
-		return nil, err
-	}
 	return p, nil
 }
 
-// kill ends the process at once, wherever it hangs, and whoever talks to it.
+// kill ends the process at once, wherever it hangs, what it started, and
+// whoever talks to it. It leads a group, which in the cage nobody can leave.
 func (p *process) kill() {
+	select {
+	case <-p.gone: // its number may be another's
+	default:
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	}
 	p.cmd.Process.Kill()
 	p.in.Close()
 	p.out.Close()
@@ -229,7 +257,9 @@ func (p *process) converse(ctx context.Context, send []event, answer func(event)
 }
 
 func (p *process) exchange(send []event, answer func(event) (bool, error)) error {
+	p.turn++
 	for _, ev := range send {
+		ev.Turn = p.turn
 		if err := writeEvent(p.in, ev); err != nil {
 			return err
 		}
@@ -238,6 +268,9 @@ func (p *process) exchange(send []event, answer func(event) (bool, error)) error
 		ev, err := p.events.read()
 		if err != nil {
 			return err
+		}
+		if ev.Turn != p.turn {
+			return fmt.Errorf("%w: the answer to another call", errFraming)
 		}
 		if ev.Type == typeError {
 			report := &workerError{}

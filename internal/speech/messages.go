@@ -7,9 +7,8 @@ import (
 )
 
 // Types of events. Those of Wyoming mean what they mean there, with a field
-// more where our engines know more; configure and grammar are our own.
+// more where our engines know more; grammar is our own.
 const (
-	typeConfigure  = "configure"   // data Native; no answer
 	typeGrammar    = "grammar"     // payload Grammar as JSON; answered by grammar-set
 	typeGrammarSet = "grammar-set" //
 	typeTranscribe = "transcribe"  // then audio; answered by transcript
@@ -50,6 +49,8 @@ type synthesize struct {
 type info struct {
 	ASR []program `json:"asr"`
 	TTS []program `json:"tts"`
+
+	Cage *Cage `json:"cage,omitempty"`
 }
 
 type program struct {

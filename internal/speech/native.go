@@ -39,8 +39,9 @@ func (n Native) openSphinx() (*sphinx, error) {
 // dictionary is the file of pronunciations that comes with the model.
 func (n Native) dictionary() string { return filepath.Join(n.Model, "cmudict-en-us.dict") }
 
-// describe looks for every engine.
-func (n Native) describe() info {
+// describe looks for every engine, and says what the cage is.
+func (s setup) describe() info {
+	n := s.Native
 	entry := func(name, does, mend string, err error) program {
 		if err == nil {
 			mend = ""
@@ -56,5 +57,6 @@ func (n Native) describe() info {
 			entry(fliteName, "speaks English", mendFlite, flite),
 			entry(espeakName, "speaks other languages, and says how unusual names sound", mendEspeak, espeak),
 		},
+		Cage: s.Cage,
 	}
 }

@@ -10,19 +10,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RunWorker is the worker's main loop: events in, events out, until stdin
-// ends. A report goes out as an error event, and the loop goes on; it returns
-// only where the other side is gone or does not speak the protocol.
+// RunWorker is the whole life of a worker process, whose streams stdin and
+// stdout are. It executes the program again, with the same arguments, in a
+// cage (Cage says what holds), and there answers events until stdin ends.
 //
 // Where stdout is the process's own, the protocol moves to a copy of it and
 // descriptor 1 goes where stderr goes: a native library that prints cannot
 // then break into an answer.
-func RunWorker(stdin io.Reader, stdout io.Writer) error {
+func RunWorker(stdin io.Reader, stdout io.Writer) error { return runWorker(stdin, stdout, nil) }
+
+// runWorker is RunWorker with an answer to events that are not the worker's.
+// Only tests have one, to find out from inside what the cage refuses.
+func runWorker(stdin io.Reader, stdout io.Writer, other func(event) (event, error)) error {
+	s, err := enterCage()
+	if err != nil {
+		return fmt.Errorf("speech: worker: %w", err)
+	}
 	out, err := private(stdout)
 	if err != nil {
 		return fmt.Errorf("speech: worker: %w", err)
 	}
-	w := &worker{in: newEventReader(stdin, maxGrammar), out: out, native: Native{}.withDefaults()}
+	w := newWorker(s, stdin, out)
+	w.other = other
+	return w.run()
+}
+
+func newWorker(s setup, in io.Reader, out io.Writer) *worker {
+	return &worker{setup: s, in: newEventReader(in, maxGrammar), out: out}
+}
+
+// run is the main loop. A report goes out as an error event, and the loop goes
+// on; it returns only where the other side is gone or does not speak the
+// protocol.
+func (w *worker) run() error {
 	defer w.forget()
 	for {
 		ev, err := w.in.read()
@@ -36,7 +56,7 @@ func RunWorker(stdin io.Reader, stdout io.Writer) error {
 		if errors.As(err, &report) {
 			var failure event
 			if failure, err = newEvent(typeError, report, nil); err == nil {
-				err = writeEvent(w.out, failure)
+				err = w.answer(failure)
 			}
 		}
 		if err != nil {
@@ -63,9 +83,11 @@ func private(stdout io.Writer) (io.Writer, error) {
 
 // worker is the state of a worker process; one goroutine.
 type worker struct {
+	setup   setup
 	in      *eventReader
 	out     io.Writer
-	native  Native
+	other   func(event) (event, error)
+	turn    uint64   // of the call that is served
 	grammar *Grammar // the last accepted, or the one that waits for its engine
 	lib     *sphinx  // nil until opened
 	decoder *decoder // nil until made, with grammar
@@ -74,13 +96,8 @@ type worker struct {
 // serve carries out one event. A workerError is for the other side to know;
 // any other error ends the worker.
 func (w *worker) serve(ev event) error {
+	w.turn = ev.Turn
 	switch ev.Type {
-	case typeConfigure:
-		if err := ev.decode(&w.native); err != nil {
-			return err
-		}
-		w.native = w.native.withDefaults()
-		return nil
 	case typeGrammar:
 		var g Grammar
 		if err := json.Unmarshal(ev.Payload, &g); err != nil {
@@ -89,7 +106,7 @@ func (w *worker) serve(ev event) error {
 		if err := w.setGrammar(g); err != nil {
 			return err
 		}
-		return writeEvent(w.out, event{Type: typeGrammarSet})
+		return w.answer(event{Type: typeGrammarSet})
 	case typeTranscribe:
 		return w.transcribe()
 	case typeSynthesize:
@@ -99,13 +116,26 @@ func (w *worker) serve(ev event) error {
 		}
 		return w.synthesize(s)
 	case typeDescribe:
-		answer, err := newEvent(typeInfo, w.native.describe(), nil)
+		answer, err := newEvent(typeInfo, w.setup.describe(), nil)
 		if err != nil {
 			return err
 		}
-		return writeEvent(w.out, answer)
+		return w.answer(answer)
 	}
-	return nil // Wyoming: events that are not known are ignored
+	if w.other == nil {
+		return nil // Wyoming: events that are not known are ignored
+	}
+	answer, err := w.other(ev)
+	if err != nil {
+		return err
+	}
+	return w.answer(answer)
+}
+
+// answer sends one event of the answer to the call that is served.
+func (w *worker) answer(ev event) error {
+	ev.Turn = w.turn
+	return writeEvent(w.out, ev)
 }
 
 // refused reports err to the other side.
@@ -115,18 +145,18 @@ func refused(err error) *workerError { return &workerError{Text: err.Error(), Co
 // the engine is absent, g waits for it.
 func (w *worker) setGrammar(g Grammar) error {
 	if w.lib == nil {
-		lib, err := w.native.openSphinx()
+		lib, err := w.setup.Native.openSphinx()
 		if err != nil {
 			w.grammar = &g
 			return err
 		}
 		w.lib = lib
 	}
-	dictionary, err := w.native.pronounce(g.Words)
+	dictionary, err := w.setup.Native.pronounce(g.Words)
 	if err != nil {
 		return refused(err)
 	}
-	d, err := newDecoder(w.lib, w.native.Model, dictionary, g.JSGF)
+	d, err := newDecoder(w.lib, w.setup.Native.Model, dictionary, g.JSGF)
 	if err != nil {
 		return refused(err)
 	}
@@ -164,7 +194,7 @@ func (w *worker) transcribe() error {
 	if err != nil {
 		return err
 	}
-	return writeEvent(w.out, answer)
+	return w.answer(answer)
 }
 
 // hear reads audio-start, audio-chunk … audio-stop. Sound in another format
@@ -200,7 +230,7 @@ func (w *worker) hear() ([]int16, error) {
 
 // synthesize says a text and sends the sound.
 func (w *worker) synthesize(s synthesize) error {
-	sound, err := w.native.say(s.Text, s.Voice.Language)
+	sound, err := w.setup.Native.say(s.Text, s.Voice.Language)
 	if err != nil {
 		return err
 	}
@@ -209,7 +239,7 @@ func (w *worker) synthesize(s synthesize) error {
 		return err
 	}
 	for _, ev := range events {
-		if err := writeEvent(w.out, ev); err != nil {
+		if err := w.answer(ev); err != nil {
 			return err
 		}
 	}
