@@ -297,21 +297,41 @@ func readHours(from, to string) (hearkeep.Hours, error) {
 // readAllowed reads addresses and ranges, apart by spaces, commas or lines.
 func readAllowed(s string) ([]netip.Prefix, error) {
 	var all []netip.Prefix
-	for i, word := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ';' || r == ' ' || r == '\n' || r == '\r' || r == '\t' }) {
-		prefix, err := netip.ParsePrefix(word)
-		if err != nil {
-			var ip netip.Addr
-			if ip, err = netip.ParseAddr(word); err == nil {
-				prefix, err = ip.Unmap().WithZone("").Prefix(ip.Unmap().BitLen())
-			}
-		}
+	apart := func(r rune) bool { return strings.ContainsRune(" \t\r\n,;", r) }
+	for i, word := range strings.FieldsFunc(s, apart) {
+		prefix, err := readRange(word)
 		if err != nil {
 			return nil, hearkeep.Errorf(hearkeep.Invalid, "Entry %d of who may connect is not an address.", i+1).
 				WithHint("Write addresses such as 192.168.1.20, or ranges such as 192.168.1.0/24.").Because(err)
 		}
-		all = append(all, prefix.Masked())
+		if prefix.Bits() == 0 {
+			return nil, hearkeep.Errorf(hearkeep.Invalid, "Entry %d of who may connect is everybody.", i+1).
+				WithHint("Write the addresses of your devices, or the range of your own network, such as 192.168.1.0/24.")
+		}
+		all = append(all, prefix)
 	}
 	return all, nil
+}
+
+// readRange reads a range or a single address. IPv4 written as IPv6 becomes
+// IPv4, as which connections are compared.
+func readRange(s string) (netip.Prefix, error) {
+	if !strings.Contains(s, "/") {
+		ip, err := netip.ParseAddr(s)
+		if err != nil {
+			return netip.Prefix{}, err
+		}
+		ip = ip.Unmap().WithZone("")
+		return ip.Prefix(ip.BitLen())
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	if ip := prefix.Addr(); ip.Is4In6() {
+		return ip.Unmap().Prefix(prefix.Bits() - 96) // fails where the range is wider than IPv4
+	}
+	return prefix.Masked(), nil
 }
 
 // disconnectPage asks before a door is closed for good.

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -254,6 +255,21 @@ func TestBrowserIsOneDoor(t *testing.T) {
 	anna.post(at+"/listen", nil)
 	_, page := anna.get("/")
 	want(t, nil, 0, page, "What is kept: Words only")
+}
+
+func TestWhoMayConnect(t *testing.T) {
+	for _, tc := range []struct{ typed, want string }{ // want is empty where it is refused
+		{"", "[]"}, {" \n, ;", "[]"},
+		{"192.168.1.20", "[192.168.1.20/32]"}, {"192.168.1.20,10.1.2.3/8", "[192.168.1.20/32 10.0.0.0/8]"},
+		{"fd00::1\r\nfd00::/8", "[fd00::1/128 fd00::/8]"}, {"fe80::1%eth0", "[fe80::1/128]"},
+		{"::ffff:192.168.1.20", "[192.168.1.20/32]"}, {"::ffff:192.168.1.20/120", "[192.168.1.0/24]"},
+		{"::ffff:192.168.1.20/80", ""}, {"0.0.0.0/0", ""}, {"::/0", ""}, {"192.168.1.20/33", ""}, {"kitchen", ""}, {"192.168.1", ""},
+	} {
+		got, err := readAllowed(tc.typed)
+		if err != nil && (tc.want != "" || hearkeep.CodeOf(err) != hearkeep.Invalid) || err == nil && fmt.Sprint(got) != tc.want {
+			t.Errorf("%q: got %v, %v, want %s", tc.typed, got, err, tc.want)
+		}
+	}
 }
 
 func TestQuietHoursAreSaid(t *testing.T) {

@@ -168,7 +168,7 @@ func waysToPush(t *testing.T, c *chromium) {
 	}
 	mouse(input.DispatchMouseEventTypeMousePressed)
 	b.state("listening")
-	b.until(`Number(document.querySelector("#talk").dataset.seconds) > 2`)
+	b.until(`Number(document.querySelector("#talk").dataset.seconds) > 1.2`)
 	mouse(input.DispatchMouseEventTypeMouseReleased)
 	said(1)
 
@@ -178,7 +178,7 @@ func waysToPush(t *testing.T, c *chromium) {
 	}
 	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#talk-button").focus()`))
 	key(input.DispatchKeyEventTypeRawKeyDown, " ", "Space", 32)
-	b.until(`Number(document.querySelector("#talk").dataset.seconds) > 2`)
+	b.until(`Number(document.querySelector("#talk").dataset.seconds) > 1.2`)
 	key(input.DispatchKeyEventTypeKeyUp, " ", "Space", 32)
 	said(2)
 
@@ -188,7 +188,7 @@ func waysToPush(t *testing.T, c *chromium) {
 		key(input.DispatchKeyEventTypeKeyUp, "Enter", "Enter", 13)
 	}
 	enter()
-	b.until(`Number(document.querySelector("#talk").dataset.seconds) > 2`)
+	b.until(`Number(document.querySelector("#talk").dataset.seconds) > 1.2`)
 	enter()
 	said(3)
 
@@ -222,8 +222,8 @@ func waysToPush(t *testing.T, c *chromium) {
 	resp, body = anna.send(anna.request("POST", "/talk", "audio/wav", make([]byte, sayBytes+1)))
 	want(t, resp, http.StatusRequestEntityTooLarge, body, "too large")
 
-	// It stops by itself, here after 2 seconds.
-	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#talk").dataset.most = "2"`))
+	// It stops by itself, here after 1.2 seconds.
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#talk").dataset.most = "1.2"`))
 	eval[bool](b, `(() => { const old = document.querySelector('script[src*="push.js"]'), section = document.querySelector("#talk");
 		section.replaceWith(section.cloneNode(true)); const s = document.createElement("script"); s.src = old.src; document.body.append(s); return true; })()`)
 	b.until(`document.querySelectorAll('script[src*="push.js"]').length === 2 && !document.querySelector("#talk").hidden`)
