@@ -85,6 +85,7 @@ func (c *chromium) tab(t *testing.T, origin string) *browser {
 	})
 	send(b, network.Enable, network.EnableParams{})
 	send(b, log.Enable, cdp.Empty{})
+	send(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}) // beside other tabs
 	return b
 }
 
@@ -105,7 +106,10 @@ func TestInChromium(t *testing.T) {
 		{"doors", doorsInChromium}, {"doors without JavaScript", doorsWithoutJavaScript},
 		{"push to talk", pushToTalk}, {"ways to push", waysToPush}, {"no microphone", noMicrophone}, {"dropped file", droppedFile},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.run(t, c) })
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel() // they wait more than they work
+			test.run(t, c)
+		})
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
@@ -135,8 +136,15 @@ func pushToTalk(t *testing.T, c *chromium) {
 func (b *browser) touch(selector string) {
 	b.t.Helper()
 	x, y := b.centre(selector)
-	send(b, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchStart, TouchPoints: []*input.TouchPoint{{X: x, Y: y}}})
-	send(b, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}})
+	down, up := tapTimes()
+	send(b, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchStart, TouchPoints: []*input.TouchPoint{{X: x, Y: y}}, Timestamp: down})
+	send(b, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}, Timestamp: up})
+}
+
+// tapTimes are when a tap begins and ends, however slow the machine is.
+func tapTimes() (down, up input.TimeSinceEpoch) {
+	now := input.TimeSinceEpoch(float64(time.Now().UnixMilli()) / 1000)
+	return now, now + 0.05
 }
 
 // untilLoud waits until the meter shows that something is heard.
@@ -163,29 +171,30 @@ func waysToPush(t *testing.T, c *chromium) {
 
 	// Held with the mouse: it listens until the button is let go.
 	x, y := b.centre("#talk-button")
-	mouse := func(kind input.DispatchMouseEventType) {
-		send(b, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: kind, X: x, Y: y, Button: input.MouseButtonLeft, ClickCount: 1})
+	mouse := func(kind input.DispatchMouseEventType, at input.TimeSinceEpoch) {
+		send(b, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: kind, X: x, Y: y, Button: input.MouseButtonLeft, ClickCount: 1, Timestamp: at})
 	}
-	mouse(input.DispatchMouseEventTypeMousePressed)
+	mouse(input.DispatchMouseEventTypeMousePressed, 0)
 	b.state("listening")
 	b.until(`Number(document.querySelector("#talk").dataset.seconds) > 1.2`)
-	mouse(input.DispatchMouseEventTypeMouseReleased)
+	mouse(input.DispatchMouseEventTypeMouseReleased, 0)
 	said(1)
 
 	// Held with a key, and ended by it.
-	key := func(kind input.DispatchKeyEventType, name, code string, number int64) {
-		send(b, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: kind, Key: name, Code: code, WindowsVirtualKeyCode: number})
+	key := func(kind input.DispatchKeyEventType, name, code string, number int64, at input.TimeSinceEpoch) {
+		send(b, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: kind, Key: name, Code: code, WindowsVirtualKeyCode: number, Timestamp: at})
 	}
 	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#talk-button").focus()`))
-	key(input.DispatchKeyEventTypeRawKeyDown, " ", "Space", 32)
+	key(input.DispatchKeyEventTypeRawKeyDown, " ", "Space", 32, 0)
 	b.until(`Number(document.querySelector("#talk").dataset.seconds) > 1.2`)
-	key(input.DispatchKeyEventTypeKeyUp, " ", "Space", 32)
+	key(input.DispatchKeyEventTypeKeyUp, " ", "Space", 32, 0)
 	said(2)
 
 	// A tap of Enter begins, another ends.
 	enter := func() {
-		key(input.DispatchKeyEventTypeRawKeyDown, "Enter", "Enter", 13)
-		key(input.DispatchKeyEventTypeKeyUp, "Enter", "Enter", 13)
+		down, up := tapTimes()
+		key(input.DispatchKeyEventTypeRawKeyDown, "Enter", "Enter", 13, down)
+		key(input.DispatchKeyEventTypeKeyUp, "Enter", "Enter", 13, up)
 	}
 	enter()
 	b.until(`Number(document.querySelector("#talk").dataset.seconds) > 1.2`)
@@ -196,7 +205,7 @@ func waysToPush(t *testing.T, c *chromium) {
 	// click without a press comes from a screen reader.
 	enter()
 	b.untilLoud()
-	key(input.DispatchKeyEventTypeRawKeyDown, "Escape", "Escape", 27)
+	key(input.DispatchKeyEventTypeRawKeyDown, "Escape", "Escape", 27, 0)
 	b.state("idle")
 	b.until(`document.querySelector("#talk-state").textContent.includes("thrown away")`)
 	eval[bool](b, `document.querySelector("#talk-button").click(), true`)
@@ -227,7 +236,10 @@ func waysToPush(t *testing.T, c *chromium) {
 	eval[bool](b, `(() => { const old = document.querySelector('script[src*="push.js"]'), section = document.querySelector("#talk");
 		section.replaceWith(section.cloneNode(true)); const s = document.createElement("script"); s.src = old.src; document.body.append(s); return true; })()`)
 	b.until(`document.querySelectorAll('script[src*="push.js"]').length === 2 && !document.querySelector("#talk").hidden`)
-	b.do(chromedp.Click(chromedp.CSS("#talk-button")))
+	x, y = b.centre("#talk-button")
+	down, up := tapTimes()
+	mouse(input.DispatchMouseEventTypeMousePressed, down)
+	mouse(input.DispatchMouseEventTypeMouseReleased, up)
 	said(4)
 }
 

@@ -47,8 +47,8 @@
     return Math.max(0, Math.min(1, (20 * Math.log10(rms || 1e-6) + 54) / 48));
   }
 
-  async function begin() {
-    const mine = turn = { chunks: [], length: 0, rate: 0, peak: 0, shown: 0, pressed: performance.now(), latched: false };
+  async function begin(at) {
+    const mine = turn = { chunks: [], length: 0, rate: 0, peak: 0, shown: 0, pressed: at, latched: false };
     show("asking", "Opening the microphone…");
     // Within the press, since some phones allow it at no other time: what
     // plays falls silent, and the answer's player may speak by itself later.
@@ -249,8 +249,9 @@
     return new Blob([head, ...chunks], { type: "audio/wav" });
   }
 
-  // A press begins, or ends what a tap began.
-  function press() {
+  // A press begins, or ends what a tap began. Presses and releases are timed
+  // by their events, so that a slow page takes no tap for a hold.
+  function press(at) {
     const state = section.dataset.state;
     if (state === "sending") return;
     if (state === "listening") {
@@ -258,14 +259,14 @@
     } else if (state === "asking") {
       drop();
     } else {
-      begin();
+      begin(at);
     }
   }
 
   // Letting go after a tap leaves it listening; after a hold it ends.
-  function release() {
+  function release(at) {
     if (!turn || turn.latched) return;
-    if (performance.now() - turn.pressed < tap) {
+    if (at - turn.pressed < tap) {
       turn.latched = true;
     } else if (section.dataset.state === "listening") {
       finish();
@@ -279,15 +280,15 @@
     if (event.button !== 0 || !event.isPrimary) return;
     pointed = true;
     button.setPointerCapture(event.pointerId);
-    press();
+    press(event.timeStamp);
   });
-  button.addEventListener("pointerup", release);
-  button.addEventListener("pointercancel", release);
+  button.addEventListener("pointerup", (event) => release(event.timeStamp));
+  button.addEventListener("pointercancel", (event) => release(event.timeStamp));
   button.addEventListener("contextmenu", (event) => event.preventDefault()); // a long press is a hold
-  button.addEventListener("click", () => {
+  button.addEventListener("click", (event) => {
     if (!pointed) { // from a screen reader or by voice control
-      press();
-      release();
+      press(event.timeStamp);
+      release(event.timeStamp);
     }
     pointed = false;
   });
@@ -296,12 +297,12 @@
   button.addEventListener("keydown", (event) => {
     if (!pushes(event) || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
-    if (!event.repeat) press();
+    if (!event.repeat) press(event.timeStamp);
   });
   button.addEventListener("keyup", (event) => {
     if (!pushes(event)) return;
     event.preventDefault();
-    release();
+    release(event.timeStamp);
   });
   const thrown = "Not listening. What was said is thrown away.";
   part("drop").addEventListener("click", () => {
