@@ -3,6 +3,7 @@
 package speech
 
 import (
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -11,7 +12,7 @@ import (
 // refuseCalls has the kernel refuse system calls to the calling thread and to
 // what it executes.
 func refuseCalls() error {
-	return seccomp(filter())
+	return seccomp(filter(uint32(os.Getpid())))
 }
 
 // seccomp sets a filter; the thread must not be able to gain privileges.
@@ -41,8 +42,11 @@ const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS |
 // modes and times of files, and the parts of the kernel no engine needs. What
 // it does not name, engines and C libraries of other systems may need, unless
 // the kernel got it after this was written.
-func filter() []unix.SockFilter {
-	refuse := func(e unix.Errno) uint32 { return unix.SECCOMP_RET_ERRNO | uint32(e) }
+//
+// self is the worker's process, which exec does not change. It may signal
+// itself, as the runtime of Go does, and by the handle it got when it started
+// them the engines it runs; Landlock refuses other signals from version 6 on.
+func filter(self uint32) []unix.SockFilter {
 	p := []unix.SockFilter{
 		loadWord(callArch),
 		jump(unix.BPF_JEQ, auditArch, 1, 0),
@@ -60,16 +64,14 @@ func filter() []unix.SockFilter {
 			p = append(p, jump(unix.BPF_JEQ, call, 0, 1), answer(refuse(unix.EPERM)))
 		}
 	}
+	for _, call := range []uint32{unix.SYS_KILL, unix.SYS_TKILL, unix.SYS_TGKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_OPEN} {
+		p = append(p, onlyOf(call, self)...)
+	}
+	p = append(p, onlyOf(unix.SYS_PRLIMIT64, 0)...) // its own limits
 	return append(p,
 		jump(unix.BPF_JEQ, unix.SYS_CLONE, 0, 4),
 		loadWord(callArgs),
 		jump(unix.BPF_JSET, namespaces, 0, 1),
-		answer(refuse(unix.EPERM)),
-		answer(unix.SECCOMP_RET_ALLOW),
-
-		jump(unix.BPF_JEQ, unix.SYS_PRLIMIT64, 0, 4), // its own limits only
-		loadWord(callArgs),
-		jump(unix.BPF_JEQ, 0, 1, 0),
 		answer(refuse(unix.EPERM)),
 		answer(unix.SECCOMP_RET_ALLOW),
 
@@ -82,6 +84,20 @@ func filter() []unix.SockFilter {
 		answer(unix.SECCOMP_RET_ALLOW),
 	)
 }
+
+// onlyOf allows a call where its first argument is one process.
+func onlyOf(call, pid uint32) []unix.SockFilter {
+	return []unix.SockFilter{
+		jump(unix.BPF_JEQ, call, 0, 4),
+		loadWord(callArgs),
+		jump(unix.BPF_JEQ, pid, 1, 0),
+		answer(refuse(unix.EPERM)),
+		answer(unix.SECCOMP_RET_ALLOW),
+	}
+}
+
+// refuse is the verdict that a call fails with an error.
+func refuse(e unix.Errno) uint32 { return unix.SECCOMP_RET_ERRNO | uint32(e) }
 
 func loadWord(offset uint32) unix.SockFilter {
 	return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}

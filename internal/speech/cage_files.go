@@ -77,14 +77,7 @@ func (c *Cage) confineFiles(n Native) {
 	c.note(err,
 		fmt.Sprintf("It can read only the engines' programs, libraries and models, and write no file (Landlock, version %d).", version),
 		"The files of its account are open to it")
-	if err == nil && version < landlockScopes {
-		c.note(fmt.Errorf("the kernel's Landlock is of version %d, and %d can refuse that", version, landlockScopes),
-			"", "It can send signals to the processes of its account")
-	}
 }
-
-// landlockScopes is the version of Landlock that confines signals.
-const landlockScopes = 6
 
 // landlock confines the calling thread to grants, and tells which version of
 // Landlock the kernel has. Nothing holds where there is an error.
@@ -126,7 +119,7 @@ func ruleset(version int) unix.LandlockRulesetAttr {
 	if version >= 5 {
 		all.Handled_access_fs |= unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 	}
-	if version >= landlockScopes {
+	if version >= 6 {
 		all.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
 	}
 	return all

@@ -182,20 +182,17 @@ func state() ([]string, error) {
 	return append(lines, "folder "+dir, fmt.Sprintf("mask %o", unix.Umask(0o077))), err
 }
 
-// loseKernel makes the kernel look like one without Landlock, and like a
-// container that refuses seccomp; in this thread and what it executes.
-func loseKernel() {
+// loseCalls makes the kernel look like one that lacks some calls, in this
+// thread and what it executes.
+func loseCalls(calls ...uint32) {
 	runtime.LockOSThread()
 	unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-	program := []unix.SockFilter{
-		loadWord(callNumber),
-		jump(unix.BPF_JEQ, unix.SYS_LANDLOCK_CREATE_RULESET, 0, 1),
-		answer(unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)),
-		jump(unix.BPF_JEQ, unix.SYS_SECCOMP, 0, 1),
-		answer(unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)),
-		answer(unix.SECCOMP_RET_ALLOW),
+	program := []unix.SockFilter{loadWord(callNumber)}
+	for _, call := range calls {
+		program = append(program, jump(unix.BPF_JEQ, call, 0, 1), answer(refuse(unix.ENOSYS)))
 	}
-	if err := seccomp(program); err != nil && !strings.Contains(os.Getenv(setupVariable), `"cage"`) {
-		exit(err) // in the cage, the filter refuses the filter
+	err := seccomp(append(program, answer(unix.SECCOMP_RET_ALLOW)))
+	if err != nil && !strings.Contains(os.Getenv(setupVariable), `"cage"`) {
+		exit(err) // in the cage it is refused, and not needed again
 	}
 }

@@ -1,9 +1,11 @@
 // Package speech turns sound into words and words into sound.
 //
 // It runs the engines in worker processes: Hearkeep's own binary executed
-// again, without keys, with an empty environment, and restarted when it dies,
-// hangs or babbles. Only a worker links native code, at run time; where that
-// code is absent a call answers ErrAbsent and everything else goes on.
+// again, without keys, in a cage of system calls that leaves them no network,
+// no files but their own and nothing to write to (Engine.Cage says what holds
+// on this machine), and restarted when they die, hang or babble. Only a worker
+// links native code, at run time; where that code is absent a call answers
+// ErrAbsent and everything else goes on.
 //
 // It promises that every call ends within its deadline; that what one
 // utterance sounded like is not carried into the next; and that neither sound

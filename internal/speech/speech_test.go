@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hearkeep/hearkeep"
+	"golang.org/x/sys/unix"
 )
 
 // TestMain lets the test binary be the worker, and workers that misbehave.
@@ -24,12 +25,16 @@ func TestMain(m *testing.M) {
 		case "probe": // can be asked what it may do
 			exit(runWorker(os.Stdin, os.Stdout, probe))
 		case "probe-uncaged":
+			unix.Prctl(unix.PR_SET_PTRACER, ^uintptr(0), 0, 0, 0) // Yama must not do the cage's work
 			w := newWorker(setup{}, os.Stdin, os.Stdout)
 			w.other = probe
 			exit(w.run())
 		case "bare-kernel":
-			loseKernel()
+			loseCalls(unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_SECCOMP)
 			exit(RunWorker(os.Stdin, os.Stdout))
+		case "no-landlock":
+			loseCalls(unix.SYS_LANDLOCK_CREATE_RULESET)
+			exit(runWorker(os.Stdin, os.Stdout, probe))
 		case "babble":
 			for range 1000 {
 				fmt.Println("INFO: pocketsphinx.c(152): Parsed model-specific feature parameters")
