@@ -381,7 +381,7 @@ func (p *person) room() *vault.Room {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		room, err := p.home.keep.Enter(p.t.Context(), who, ids[0])
+		room, err := p.home.keep.Enter(p.t.Context(), who, ids[0].ID)
 		if err != nil {
 			p.t.Fatal(err)
 		}

@@ -44,18 +44,11 @@ func (p *portal) visit(r *http.Request) (*visit, error) {
 // enter opens the personal keep of who. It is made here if the program was
 // stopped between making the account and making its keep.
 func (p *portal) enter(ctx context.Context, who identity.Verified) (*vault.Room, error) {
-	ids, err := p.Keep.Vaults(ctx, who)
+	id, err := p.Keep.Create(ctx, who) // the first vault, whether it is there or not
 	if err != nil {
 		return nil, err
 	}
-	if len(ids) == 0 {
-		id, err := p.Keep.Create(ctx, who)
-		if err != nil {
-			return nil, err
-		}
-		ids = []hearkeep.VaultID{id}
-	}
-	return p.Keep.Enter(ctx, who, ids[0])
+	return p.Keep.Enter(ctx, who, id)
 }
 
 // inbox admits the device whose token the request bears.

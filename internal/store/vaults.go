@@ -99,6 +99,7 @@ type Retention struct {
 type Vault struct {
 	ID        hearkeep.VaultID
 	Kind      string // "personal"
+	Label     []byte // its name, sealed under the house key; nil for an account's first
 	Retention Retention
 	Created   time.Time
 }

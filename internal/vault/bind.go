@@ -87,21 +87,26 @@ func errRule() error {
 		WithHint("Audio and words, words only, or nothing; and quiet hours such as 22:00-07:00.")
 }
 
-// write changes a binding's row, with its ledger entry and a notice that the
-// device has yet to speak (V1).
+// write changes a binding's row and announces that.
 func (r *Room) write(ctx context.Context, b store.Binding, kind ledger.Kind, change func(*store.Tx) error) error {
 	return r.keep.store.Update(ctx, func(tx *store.Tx) error {
 		if err := change(tx); err != nil {
 			return err
 		}
-		if err := tx.Acts.Count(ctx, b.ID, countNoticesDue, 1); err != nil {
-			return err
-		}
-		e := entryOf(r.who, r.vault.ID, kind, string(b.Source)+" "+b.Rule.String())
-		e.Binding = &b.ID
-		_, err := r.keep.ledger.Append(ctx, tx, e)
-		return err
+		return r.announce(ctx, tx, b, kind)
 	})
+}
+
+// announce writes what became of a binding into the ledger, and makes its
+// device owe a spoken notice (V1).
+func (r *Room) announce(ctx context.Context, tx *store.Tx, b store.Binding, kind ledger.Kind) error {
+	if err := tx.Acts.Count(ctx, b.ID, countNoticesDue, 1); err != nil {
+		return err
+	}
+	e := entryOf(r.who, r.vault.ID, kind, string(b.Source)+" "+b.Rule.String())
+	e.Binding = &b.ID
+	_, err := r.keep.ledger.Append(ctx, tx, e)
+	return err
 }
 
 // binding returns the row of a door of this vault that is still bound.
@@ -129,19 +134,72 @@ func (r *Room) Unbind(ctx context.Context, id hearkeep.BindingID) error {
 		return hearkeep.Errorf(hearkeep.Invalid, "Uploads cannot be disconnected: this page is their door.").
 			WithHint("They can be paused.")
 	}
-	err = r.write(ctx, b, ledger.KindUnbound, func(tx *store.Tx) error {
-		if err := tx.Vaults.EndBinding(ctx, r.vault.ID, id, time.Now()); err != nil {
-			return err
-		}
-		return tx.Identity.DeleteToken(ctx, id)
-	})
+	err = r.keep.store.Update(ctx, func(tx *store.Tx) error { return r.end(ctx, tx, b) })
 	if err != nil {
 		return fmt.Errorf("vault: unbind %s: %w", id, err)
 	}
-	r.keep.mu.Lock()
-	defer r.keep.mu.Unlock()
-	delete(r.keep.envelopes, id)
+	r.keep.dropEnvelope(id)
 	return nil
+}
+
+// end closes a binding with its token, and writes it down.
+func (r *Room) end(ctx context.Context, tx *store.Tx, b store.Binding) error {
+	if err := tx.Vaults.EndBinding(ctx, r.vault.ID, b.ID, time.Now()); err != nil {
+		return err
+	}
+	if err := tx.Identity.DeleteToken(ctx, b.ID); err != nil {
+		return err
+	}
+	return r.announce(ctx, tx, b, ledger.KindUnbound)
+}
+
+// dropEnvelope ends the envelope of a binding that is no more.
+func (k *Keep) dropEnvelope(id hearkeep.BindingID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.envelopes, id)
+}
+
+// MoveDoor ties a door to another vault that the same person holds: a new
+// binding there, with the door's settings and rule, and the end of the one
+// here. What it has kept stays here. A terminal has to be paired anew, since a
+// token names its binding.
+func MoveDoor(ctx context.Context, from, to *Room, id hearkeep.BindingID) (hearkeep.BindingID, error) {
+	old, err := from.binding(ctx, id)
+	if err != nil {
+		return hearkeep.BindingID{}, err
+	}
+	if old.Source == hearkeep.SourceUpload || from.vault.ID == to.vault.ID {
+		return hearkeep.BindingID{}, hearkeep.Errorf(hearkeep.Invalid, "This door cannot be moved there.").WithHint("Each vault has its own door for uploads.")
+	}
+	door, err := from.keep.openDoor(old)
+	if err != nil {
+		return hearkeep.BindingID{}, err
+	}
+	moved := store.Binding{
+		ID: hearkeep.NewID[hearkeep.BindingID](), Vault: to.vault.ID, Source: old.Source, Rule: old.Rule,
+		Next: 1, Created: time.Now().UTC().Truncate(time.Millisecond),
+	}
+	if err := to.keep.signBinding(to.keys[to.current], to.current, &moved, door); err != nil {
+		return hearkeep.BindingID{}, fmt.Errorf("vault: move %s: %w", id, err)
+	}
+	err = from.keep.store.Update(ctx, func(tx *store.Tx) error {
+		if err := from.end(ctx, tx, old); err != nil {
+			return err
+		}
+		if err := to.keep.claim(ctx, tx, moved.ID, door); err != nil {
+			return err
+		}
+		if err := tx.Vaults.InsertBinding(ctx, moved); err != nil {
+			return err
+		}
+		return to.announce(ctx, tx, moved, ledger.KindBound)
+	})
+	if err != nil {
+		return hearkeep.BindingID{}, fmt.Errorf("vault: move %s: %w", id, err)
+	}
+	from.keep.dropEnvelope(id)
+	return moved.ID, nil
 }
 
 // Bindings returns the vault's doors, oldest first.

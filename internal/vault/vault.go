@@ -105,62 +105,109 @@ func (k *Keep) setFailing(sentence string) {
 	k.failing = sentence
 }
 
-// uploads is the label of the binding that each vault has from the start.
+// uploads is the name of the door that each vault has from the start.
 const uploads = "Uploads"
 
-// Create returns the personal vault of an account, made with its first key
-// generation and a binding for uploads where there is none yet.
+// maxVaults is how many vaults one account may hold.
+const maxVaults = 16
+
+// Create returns an account's first vault, made where there is none yet.
 func (k *Keep) Create(ctx context.Context, who identity.Verified) (hearkeep.VaultID, error) {
-	held, err := k.Vaults(ctx, who)
-	if err != nil || len(held) > 0 {
-		return first(held), err
+	if held, err := k.Vaults(ctx, who); err != nil || len(held) > 0 {
+		if len(held) > 0 {
+			return held[0].ID, nil
+		}
+		return hearkeep.VaultID{}, err
 	}
-	key, err := seal.NewVaultKey()
+	return k.make(ctx, who, "", func(held []store.Vault) (hearkeep.VaultID, error) {
+		if len(held) > 0 {
+			return held[0].ID, nil // another request was first
+		}
+		return hearkeep.VaultID{}, nil
+	})
+}
+
+// Add makes one more vault that this account alone holds, such as one for a
+// room. Doors can be moved into it.
+func (k *Keep) Add(ctx context.Context, who identity.Verified, name string) (hearkeep.VaultID, error) {
+	door, err := Door{Name: name}.check(hearkeep.SourceUpload) // a vault is named as a door is
 	if err != nil {
-		return hearkeep.VaultID{}, fmt.Errorf("vault: create: %w", err)
+		return hearkeep.VaultID{}, hearkeep.Errorf(hearkeep.Invalid, "A vault needs a name of at most %d characters.", maxName).Because(err)
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	v := store.Vault{
-		ID: hearkeep.NewID[hearkeep.VaultID](), Kind: "personal", Created: now,
-		Retention: store.Retention{Audio: hearkeep.DefaultRetention, Words: hearkeep.DefaultRetention, Turn: hearkeep.DefaultRetention},
+	return k.make(ctx, who, door.Name, func(held []store.Vault) (hearkeep.VaultID, error) {
+		if len(held) >= maxVaults {
+			return hearkeep.VaultID{}, hearkeep.Errorf(hearkeep.TooMany, "You hold %d vaults, which is as many as there can be.", len(held))
+		}
+		return hearkeep.VaultID{}, nil
+	})
+}
+
+// make makes a vault with its first key generation and its door for uploads,
+// unless instead, asked with what the account holds, names another or fails.
+func (k *Keep) make(ctx context.Context, who identity.Verified, name string, instead func([]store.Vault) (hearkeep.VaultID, error)) (hearkeep.VaultID, error) {
+	if !who.Valid() {
+		return hearkeep.VaultID{}, errNobody()
 	}
-	gen, holder, err := firstGeneration(v.ID, key, who, now)
+	m, err := k.forge(who, name)
 	if err != nil {
-		return hearkeep.VaultID{}, fmt.Errorf("vault: create %s: %w", v.ID, err)
+		return hearkeep.VaultID{}, fmt.Errorf("vault: make %s: %w", m.vault.ID, err)
 	}
-	binding := store.Binding{
-		ID: hearkeep.NewID[hearkeep.BindingID](), Vault: v.ID, Source: hearkeep.SourceUpload,
-		Rule: hearkeep.RoomRule{Keep: hearkeep.KeepAll}, Next: 1, Created: now,
-	}
-	if err := k.signBinding(key, gen.N, &binding, Door{Name: uploads}); err != nil {
-		return hearkeep.VaultID{}, fmt.Errorf("vault: create %s: %w", v.ID, err)
-	}
+	id := m.vault.ID
 	err = k.store.Update(ctx, func(tx *store.Tx) error {
-		if held, err := tx.Vaults.VaultsOf(ctx, who.Account()); err != nil || len(held) > 0 {
-			if len(held) > 0 {
-				v = held[0] // another request was first
-			}
+		held, err := tx.Vaults.VaultsOf(ctx, who.Account())
+		if err != nil {
 			return err
 		}
-		if err := insertVault(ctx, tx, v, gen, holder, binding); err != nil {
+		other, err := instead(held)
+		if err != nil || !other.IsZero() {
+			id = other
 			return err
 		}
-		made, bound := entryOf(who, v.ID, ledger.KindKeys, "vault made"), entryOf(who, v.ID, ledger.KindBound, string(hearkeep.SourceUpload))
-		bound.Binding = &binding.ID
-		_, err := k.ledger.Append(ctx, tx, made, bound)
+		if err := insertVault(ctx, tx, m.vault, m.generation, m.holder, m.uploads); err != nil {
+			return err
+		}
+		made, bound := entryOf(who, id, ledger.KindKeys, "vault made"), entryOf(who, id, ledger.KindBound, string(hearkeep.SourceUpload))
+		bound.Binding = &m.uploads.ID
+		_, err = k.ledger.Append(ctx, tx, made, bound)
 		return err
 	})
 	if err != nil {
-		return hearkeep.VaultID{}, fmt.Errorf("vault: create %s: %w", v.ID, err)
+		return hearkeep.VaultID{}, fmt.Errorf("vault: make %s: %w", m.vault.ID, err)
 	}
-	return v.ID, nil
+	return id, nil
 }
 
-func first(ids []hearkeep.VaultID) hearkeep.VaultID {
-	if len(ids) == 0 {
-		return hearkeep.VaultID{}
+// newVault is a vault before it is stored.
+type newVault struct {
+	vault      store.Vault
+	generation store.Generation
+	holder     store.Keyholder
+	uploads    store.Binding
+}
+
+func (k *Keep) forge(who identity.Verified, name string) (m newVault, err error) {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	m.vault = store.Vault{
+		ID: hearkeep.NewID[hearkeep.VaultID](), Kind: "personal", Created: now,
+		Retention: store.Retention{Audio: hearkeep.DefaultRetention, Words: hearkeep.DefaultRetention, Turn: hearkeep.DefaultRetention},
 	}
-	return ids[0]
+	if name != "" {
+		if m.vault.Label, err = seal.SealHouse(k.house, seal.HouseName, m.vault.ID, []byte(name)); err != nil {
+			return m, err
+		}
+	}
+	key, err := seal.NewVaultKey()
+	if err != nil {
+		return m, err
+	}
+	if m.generation, m.holder, err = firstGeneration(m.vault.ID, key, who, now); err != nil {
+		return m, err
+	}
+	m.uploads = store.Binding{
+		ID: hearkeep.NewID[hearkeep.BindingID](), Vault: m.vault.ID, Source: hearkeep.SourceUpload,
+		Rule: hearkeep.RoomRule{Keep: hearkeep.KeepAll}, Next: 1, Created: now,
+	}
+	return m, k.signBinding(key, m.generation.N, &m.uploads, Door{Name: uploads})
 }
 
 func firstGeneration(vault hearkeep.VaultID, key seal.VaultKey, who identity.Verified, now time.Time) (store.Generation, store.Keyholder, error) {
@@ -198,23 +245,43 @@ func insertVault(ctx context.Context, tx *store.Tx, v store.Vault, g store.Gener
 	return tx.Vaults.InsertBinding(ctx, b)
 }
 
-// Vaults returns the vaults that an account holds, its own first.
-func (k *Keep) Vaults(ctx context.Context, who identity.Verified) ([]hearkeep.VaultID, error) {
+// Held is a vault as its keyholder knows it.
+type Held struct {
+	ID   hearkeep.VaultID
+	Name string // empty for an account's first vault
+}
+
+// Vaults returns the vaults that an account holds, the first one first.
+func (k *Keep) Vaults(ctx context.Context, who identity.Verified) ([]Held, error) {
 	if !who.Valid() {
 		return nil, errNobody()
 	}
-	var ids []hearkeep.VaultID
-	err := k.store.View(ctx, func(tx *store.Tx) error {
-		held, err := tx.Vaults.VaultsOf(ctx, who.Account())
-		for _, v := range held {
-			ids = append(ids, v.ID)
-		}
+	var rows []store.Vault
+	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
+		rows, err = tx.Vaults.VaultsOf(ctx, who.Account())
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("vault: vaults of %s: %w", who.Account(), err)
 	}
-	return ids, nil
+	held := make([]Held, len(rows))
+	for i, v := range rows {
+		held[i] = Held{v.ID, k.name(v)}
+	}
+	return held, nil
+}
+
+// name opens a vault's name; one that does not open is called by its number.
+func (k *Keep) name(v store.Vault) string {
+	if v.Label == nil {
+		return ""
+	}
+	text, err := seal.OpenHouse(k.house, seal.HouseName, v.ID, v.Label)
+	if err != nil {
+		k.log.Warn("a vault's name does not open", "vault", v.ID, "err", err)
+		return "Vault " + v.ID.String()[:8]
+	}
+	return string(text)
 }
 
 // Enter returns the Room of a vault that the account holds. A vault that is

@@ -402,3 +402,51 @@ func TestPortsAreNotShared(t *testing.T) {
 	must(t, anna.Room.Unbind(ctx, annas))
 	must(t, bert.Room.Change(ctx, berts, door("127.0.0.1:10300"), keep))
 }
+
+// A door moves to another vault of the same person: what it kept stays, what
+// it hears from then on goes there, and its numbering begins anew.
+func TestMovingADoor(t *testing.T) {
+	h := vaulttest.New(t)
+	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
+	ctx := t.Context()
+	before := say(t, anna, "before")
+	other, err := h.Keep.Add(ctx, anna.Who, "  Living   room ")
+	must(t, err)
+	held, err := h.Keep.Vaults(ctx, anna.Who)
+	must(t, err)
+	if len(held) != 2 || held[0].ID != anna.Vault || held[1] != (vault.Held{ID: other, Name: "Living room"}) {
+		t.Fatalf("held: got %+v", held)
+	}
+	to, err := h.Keep.Enter(ctx, anna.Who, other)
+	must(t, err)
+	moved, err := vault.MoveDoor(ctx, anna.Room, to, anna.Inbox.Binding())
+	must(t, err)
+
+	_, err = h.Keep.Device(ctx, anna.Device)
+	wantCode(t, "the old door", err, hearkeep.NotFound)
+	code, err := h.Desk.PairingCode(ctx, anna.Who, moved)
+	must(t, err)
+	token, err := h.Desk.Redeem(ctx, code, identity.Visitor{})
+	must(t, err)
+	device, err := h.Desk.Device(ctx, token)
+	must(t, err)
+	in, err := h.Keep.Device(ctx, device)
+	must(t, err)
+	r := taken("after")
+	must(t, in.Keep(ctx, r))
+	if it, err := to.Read(ctx, r.ID); err != nil || it.Number != 1 || it.From != "Terminal" {
+		t.Errorf("in the other vault: got %+v, %v", it, err)
+	}
+	if _, err := h.Enter(t, anna).Read(ctx, before); err != nil {
+		t.Errorf("what it kept before: %v", err)
+	}
+	_, err = h.Enter(t, anna).Read(ctx, r.ID)
+	wantCode(t, "the new recording in the old vault", err, hearkeep.NotFound)
+	_, err = vault.MoveDoor(ctx, bert.Room, to, anna.Inbox.Binding())
+	wantCode(t, "moving a door that is not there", err, hearkeep.NotFound)
+	_, err = vault.MoveDoor(ctx, to, to, moved)
+	wantCode(t, "moving to where it is", err, hearkeep.Invalid)
+	if kinds(t, h, anna.Vault)[ledger.KindUnbound] != 1 || kinds(t, h, other)[ledger.KindBound] != 2 {
+		t.Error("the ledger does not say in both vaults that the door moved")
+	}
+}

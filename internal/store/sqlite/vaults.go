@@ -13,16 +13,16 @@ import (
 type vaults struct{ *tx }
 
 func (v vaults) InsertVault(ctx context.Context, w store.Vault) error {
-	return v.put(ctx, `INSERT INTO vaults (id, kind, retain_audio, retain_words, retain_turn, created)
-		VALUES (?, ?, ?, ?, ?, ?)`,
-		w.ID, w.Kind, w.Retention.Audio, w.Retention.Words, w.Retention.Turn, millis(w.Created))
+	return v.put(ctx, `INSERT INTO vaults (id, kind, label, retain_audio, retain_words, retain_turn, created)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		w.ID, w.Kind, w.Label, w.Retention.Audio, w.Retention.Words, w.Retention.Turn, millis(w.Created))
 }
 
-const selectVault = "SELECT id, kind, retain_audio, retain_words, retain_turn, created FROM vaults "
+const selectVault = "SELECT id, kind, label, retain_audio, retain_words, retain_turn, created FROM vaults "
 
 func scanVault(row *sql.Rows) (w store.Vault, err error) {
 	r := &w.Retention
-	return w, row.Scan(&w.ID, &w.Kind, &r.Audio, &r.Words, &r.Turn, scanTime{&w.Created})
+	return w, row.Scan(&w.ID, &w.Kind, &w.Label, &r.Audio, &r.Words, &r.Turn, scanTime{&w.Created})
 }
 
 func (v vaults) Vault(ctx context.Context, id hearkeep.VaultID) (store.Vault, error) {

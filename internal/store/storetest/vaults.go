@@ -14,7 +14,7 @@ func vaults(t *testing.T, open Opener) {
 	st, _ := open(t)
 	ctx := t.Context()
 	account, other := hearkeep.NewID[hearkeep.AccountID](), hearkeep.NewID[hearkeep.AccountID]()
-	vault := store.Vault{ID: hearkeep.NewID[hearkeep.VaultID](), Kind: "personal", Created: noon,
+	vault := store.Vault{ID: hearkeep.NewID[hearkeep.VaultID](), Kind: "personal", Label: bytesOf(40), Created: noon,
 		Retention: store.Retention{Audio: 1, Words: 2 * time.Hour, Turn: 3 * time.Hour}}
 	older := store.Vault{ID: hearkeep.NewID[hearkeep.VaultID](), Kind: "personal", Created: noon.Add(-time.Hour)}
 	first := store.Generation{Vault: vault.ID, N: 1, HPKEPublic: bytesOf(1216), SignPublic: bytesOf(32),

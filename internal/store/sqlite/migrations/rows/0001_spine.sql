@@ -61,6 +61,7 @@ CREATE INDEX links_by_expiry ON links (expires);
 CREATE TABLE vaults (
 	id           BLOB    PRIMARY KEY NOT NULL,
 	kind         TEXT    NOT NULL,
+	label        BLOB, -- its name, sealed
 	retain_audio INTEGER NOT NULL,
 	retain_words INTEGER NOT NULL,
 	retain_turn  INTEGER NOT NULL,
