@@ -1,13 +1,16 @@
 package portal
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +22,41 @@ import (
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
+
+// fakeListeners stands for what listens: it counts and says what it is told to.
+type fakeListeners struct {
+	mu        sync.Mutex
+	refreshed int
+	trouble   map[hearkeep.BindingID]string
+	err       error
+}
+
+func (l *fakeListeners) Refresh(context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refreshed++
+	return l.err
+}
+
+func (l *fakeListeners) Status() map[hearkeep.BindingID]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.trouble)
+}
+
+// times is how often the listeners were told to follow.
+func (l *fakeListeners) times() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refreshed
+}
+
+// says sets what the listeners answer from now on.
+func (l *fakeListeners) says(trouble map[hearkeep.BindingID]string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.trouble, l.err = trouble, err
+}
 
 // TestDoors adds, changes, pauses and disconnects a door as a form does.
 func TestDoors(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -204,41 +203,6 @@ func (e *fakeEngine) Synthesise(ctx context.Context, _ hearkeep.Words, _ string)
 		}
 	}
 	return speech.Sound{Samples: e.voice, Rate: hearkeep.SampleRate, Engine: "fake"}, nil
-}
-
-// fakeListeners stands for what listens: it counts and says what it is told to.
-type fakeListeners struct {
-	mu        sync.Mutex
-	refreshed int
-	trouble   map[hearkeep.BindingID]string
-	err       error
-}
-
-func (l *fakeListeners) Refresh(context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.refreshed++
-	return l.err
-}
-
-func (l *fakeListeners) Status() map[hearkeep.BindingID]string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return maps.Clone(l.trouble)
-}
-
-// times is how often the listeners were told to follow.
-func (l *fakeListeners) times() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.refreshed
-}
-
-// says sets what the listeners answer from now on.
-func (l *fakeListeners) says(trouble map[hearkeep.BindingID]string, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.trouble, l.err = trouble, err
 }
 
 // setupLink makes a link with which one more person gets a keep.
