@@ -37,6 +37,7 @@ const (
 	purposeGeneration purpose = "generation" // vault, n, HPKE key, verification key, keyholders
 	purposeBinding    purpose = "binding"    // vault, generation, binding, source, rule, label hash, created
 	purposePin        purpose = "pin"        // binding, vault, generation, verification key, HPKE key, signed by
+	purposeHolder     purpose = "holder"     // account, vault, generation, verification key, HPKE key
 	purposeBrowser    purpose = "browser"    // account, random
 )
 
@@ -47,6 +48,7 @@ const (
 	labelVaultSign    = prefix + "vault-sign"
 	labelVaultWrap    = prefix + "vault-wrap"
 	labelHousePin     = prefix + "house-pin"
+	labelHouseHolder  = prefix + "house-holder"
 	labelHouseBrowser = prefix + "house-browser"
 	labelPRF          = prefix + "prf" // ‖ 32 random bytes
 	labelKit          = prefix + "kit" // ‖ the kit's 20 bytes

@@ -362,6 +362,18 @@ func pinVectors(*testing.T) []named {
 		[]named{good.but("flipped MAC", "verify", flip(0)), good.but("truncated MAC", "verify", cut(31)), good.but("empty", "verify", cut(0))})
 }
 
+func holderVectors(*testing.T) []named {
+	account, a := idLine("account")
+	vault, v := idLine("vault")
+	hk := NewHouseKey()
+	s := HolderStatement{a, v, gen, PublicOfVault(must(NewVaultKey()))}
+	good := ok(nil, MACHolder(hk, s), hexLine("house-key", hk.k[:]), account, vault,
+		intLine("generation", s.Generation), hexLine("verify", s.Public.Verify), hexLine("hpke", s.Public.HPKE))
+	return slices.Concat([]named{good},
+		good.wrongEach("verify", "house-key", "account", "vault", "generation", "verify", "hpke"),
+		[]named{good.but("flipped MAC", "verify", flip(0)), good.but("truncated MAC", "verify", cut(31)), good.but("empty", "verify", cut(0))})
+}
+
 func browserVectors(*testing.T) []named {
 	account, a := idLine("account")
 	random, r := idLine("random")

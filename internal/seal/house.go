@@ -91,6 +91,32 @@ func VerifyPin(hk HouseKey, s PinStatement, mac []byte) error {
 	return verifyMAC(hk, labelHousePin, s.context(), mac)
 }
 
+// HolderStatement says that an account holds a vault, by which keys. Anybody
+// can seal a key of his own to an account; this says whose vault it is.
+type HolderStatement struct {
+	Account    hearkeep.AccountID
+	Vault      hearkeep.VaultID
+	Generation hearkeep.Generation
+	Public     VaultPublic
+}
+
+func (s HolderStatement) context() context {
+	return contextOf(purposeHolder).id(s.Account).id(s.Vault).uint(uint64(s.Generation)).
+		bytes(s.Public.Verify).bytes(s.Public.HPKE)
+}
+
+// MACHolder authenticates that an account holds a vault, so that whoever can
+// write rows but has no house key cannot lead anybody into a vault of his own.
+// Of the zero key it returns nil, which verifies under no key.
+func MACHolder(hk HouseKey, s HolderStatement) []byte {
+	return mac(hk, labelHouseHolder, s.context())
+}
+
+// VerifyHolder checks what MACHolder made; ErrVerify where it is not.
+func VerifyHolder(hk HouseKey, s HolderStatement, mac []byte) error {
+	return verifyMAC(hk, labelHouseHolder, s.context(), mac)
+}
+
 // MACBrowser authenticates a browser's cookie as one in which an account has
 // signed in, so that attempts from it are counted apart. Of the zero key it
 // returns nil, which verifies under no key.

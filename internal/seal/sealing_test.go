@@ -104,7 +104,7 @@ func families() []family {
 		{"envelope", envelopeVectors}, {"envelope-rewrapped", rewrappedVectors},
 		{"part-key", partKeyVectors}, {"part", partVectors},
 		{"generation", generationVectors}, {"binding", bindingVectors},
-		{"pin", pinVectors}, {"browser", browserVectors}, {"house", houseVectors},
+		{"pin", pinVectors}, {"holder", holderVectors}, {"browser", browserVectors}, {"house", houseVectors},
 	}
 }
 

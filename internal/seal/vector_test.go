@@ -289,6 +289,12 @@ func openers() map[string]func(*testing.T, vector) ([]byte, error) {
 				Verify:     v.hex(t, "verify"), HPKE: v.hex(t, "hpke"), SignedBy: v.hex(t, "signed-by"),
 			}, v.body)
 		},
+		"holder": func(t *testing.T, v vector) ([]byte, error) {
+			return nil, VerifyHolder(HouseKey{k: v.key(t, "house-key")}, HolderStatement{
+				Account: v.id(t, "account"), Vault: v.id(t, "vault"), Generation: hearkeep.Generation(v.uint(t, "generation")),
+				Public: VaultPublic{Verify: v.hex(t, "verify"), HPKE: v.hex(t, "hpke")},
+			}, v.body)
+		},
 		"browser": func(t *testing.T, v vector) ([]byte, error) {
 			return nil, VerifyBrowser(HouseKey{k: v.key(t, "house-key")}, v.id(t, "account"), v.id(t, "random"), v.body)
 		},

@@ -122,6 +122,7 @@ type Keyholder struct {
 	Generation hearkeep.Generation
 	Account    hearkeep.AccountID
 	Wrap       []byte
+	Pin        []byte // which keys, under the house key
 }
 
 // Binding ties a door to a vault. Signature is by the vault's generation;

@@ -41,6 +41,9 @@ func (r *Room) Bind(ctx context.Context, source hearkeep.Source, door Door, rule
 	if err := r.keep.signBinding(r.keys[r.current], r.current, &b, door); err != nil {
 		return hearkeep.BindingID{}, fmt.Errorf("vault: bind in %s: %w", r.vault.ID, err)
 	}
+	if err := r.roomForDoor(ctx); err != nil {
+		return hearkeep.BindingID{}, err
+	}
 	err = r.write(ctx, b, ledger.KindBound, func(tx *store.Tx) error {
 		if err := r.keep.claim(ctx, tx, b.ID, door); err != nil {
 			return err
@@ -78,6 +81,27 @@ func (r *Room) Change(ctx context.Context, id hearkeep.BindingID, door Door, rul
 	})
 	if err != nil {
 		return fmt.Errorf("vault: change %s: %w", id, err)
+	}
+	return nil
+}
+
+// maxDoors is how many open doors a vault may have: each listener costs a
+// port and a file descriptor.
+const maxDoors = 64
+
+func (r *Room) roomForDoor(ctx context.Context) error {
+	doors, err := r.Bindings(ctx)
+	if err != nil {
+		return err
+	}
+	open := 0
+	for _, d := range doors {
+		if d.Ended.IsZero() {
+			open++
+		}
+	}
+	if open >= maxDoors {
+		return hearkeep.Errorf(hearkeep.TooMany, "This vault has %d open doors, which is as many as there can be.", open).WithHint("Disconnect one first.")
 	}
 	return nil
 }
@@ -121,7 +145,18 @@ func (r *Room) binding(ctx context.Context, id hearkeep.BindingID) (b store.Bind
 	if err != nil {
 		return b, fmt.Errorf("vault: binding %s: %w", id, err)
 	}
+	// What is signed anew must be what was signed before: a row that was
+	// relabelled as this vault's would otherwise become its door.
+	if _, err := r.keep.checkBinding(ctx, b); err != nil {
+		return b, r.failed(ctx, "door", nil, err)
+	}
 	return b, nil
+}
+
+// Check says whether a door of this vault is what its keyholders signed.
+func (r *Room) Check(ctx context.Context, id hearkeep.BindingID) error {
+	_, err := r.binding(ctx, id)
+	return err
 }
 
 // Unbind closes a door for good. The uploads stay: their pin is the vault's own.
@@ -142,8 +177,21 @@ func (r *Room) Unbind(ctx context.Context, id hearkeep.BindingID) error {
 	return nil
 }
 
-// end closes a binding with its token, and writes it down.
+// end closes a binding with its token, and writes it down. Its last signed
+// rule keeps nothing and listens to nobody, so that a row that is opened again
+// is a door that stays shut.
 func (r *Room) end(ctx context.Context, tx *store.Tx, b store.Binding) error {
+	door, err := r.keep.openDoor(b)
+	if err != nil {
+		return err
+	}
+	b.Rule = hearkeep.RoomRule{Keep: hearkeep.KeepNothing, Paused: true}
+	if err := r.keep.signBinding(r.keys[r.current], r.current, &b, door); err != nil {
+		return err
+	}
+	if err := tx.Vaults.SetBinding(ctx, b); err != nil {
+		return err
+	}
 	if err := tx.Vaults.EndBinding(ctx, r.vault.ID, b.ID, time.Now()); err != nil {
 		return err
 	}
@@ -214,7 +262,7 @@ func (r *Room) Bindings(ctx context.Context) ([]Binding, error) {
 	}
 	out := make([]Binding, len(rows))
 	for i, b := range rows {
-		out[i] = Binding{b.ID, b.Source, r.keep.door(b), b.Rule, b.Created, b.Ended}
+		out[i] = Binding{b.ID, b.Source, r.keep.door(ctx, b), b.Rule, b.Created, b.Ended}
 	}
 	return out, nil
 }

@@ -99,11 +99,16 @@ func (k *Keep) openDoor(b store.Binding) (d Door, err error) {
 	return d, nil
 }
 
-// door is openDoor for pages: one that does not open is shown by its kind.
-func (k *Keep) door(b store.Binding) Door {
-	d, err := k.openDoor(b)
+// door is openDoor for pages. A door that is not what was signed is shown by
+// its kind alone: its name may be somebody else's.
+func (k *Keep) door(ctx context.Context, b store.Binding) Door {
+	_, err := k.checkBinding(ctx, b)
+	var d Door
+	if err == nil {
+		d, err = k.openDoor(b)
+	}
 	if err != nil {
-		k.log.Warn("a door's settings do not open", "binding", b.ID, "err", err)
+		k.log.Error("a door is not what was signed", "binding", b.ID, "err", err)
 		return Door{Name: string(b.Source)}
 	}
 	return d

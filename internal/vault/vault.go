@@ -14,6 +14,7 @@ package vault
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -154,7 +155,7 @@ func (k *Keep) make(ctx context.Context, who identity.Verified, name string, ins
 	}
 	id := m.vault.ID
 	err = k.store.Update(ctx, func(tx *store.Tx) error {
-		held, err := tx.Vaults.VaultsOf(ctx, who.Account())
+		held, err := k.heldIn(ctx, tx, who.Account())
 		if err != nil {
 			return err
 		}
@@ -203,6 +204,9 @@ func (k *Keep) forge(who identity.Verified, name string) (m newVault, err error)
 	if m.generation, m.holder, err = firstGeneration(m.vault.ID, key, who, now); err != nil {
 		return m, err
 	}
+	if m.holder.Pin, err = k.makeHolderPin(m.holder, seal.PublicOfVault(key)); err != nil {
+		return m, err
+	}
 	m.uploads = store.Binding{
 		ID: hearkeep.NewID[hearkeep.BindingID](), Vault: m.vault.ID, Source: hearkeep.SourceUpload,
 		Rule: hearkeep.RoomRule{Keep: hearkeep.KeepAll}, Next: 1, Created: now,
@@ -223,6 +227,35 @@ func firstGeneration(vault hearkeep.VaultID, key seal.VaultKey, who identity.Ver
 	h := store.Keyholder{Vault: vault, Generation: 1, Account: who.Account()}
 	h.Wrap, err = seal.SealVaultKey(key, seal.PublicOfAccount(who.Private()), vault, 1, who.Account())
 	return g, h, err
+}
+
+// holderPin says which keys are the vault's that an account holds, with a MAC
+// under the house key: anybody can seal a key of his own to an account, and
+// doors bound under it would be his.
+type holderPin struct {
+	Public seal.VaultPublic
+	MAC    []byte
+}
+
+func (k *Keep) makeHolderPin(h store.Keyholder, public seal.VaultPublic) ([]byte, error) {
+	return json.Marshal(holderPin{public, seal.MACHolder(k.house, holderStatement(h, public))})
+}
+
+func holderStatement(h store.Keyholder, public seal.VaultPublic) seal.HolderStatement {
+	return seal.HolderStatement{Account: h.Account, Vault: h.Vault, Generation: h.Generation, Public: public}
+}
+
+// checkHolder returns the keys that a keyholder's row is pinned to.
+func (k *Keep) checkHolder(h store.Keyholder) (seal.VaultPublic, error) {
+	var p holderPin
+	err := json.Unmarshal(h.Pin, &p)
+	if err == nil {
+		err = seal.VerifyHolder(k.house, holderStatement(h, p.Public), p.MAC)
+	}
+	if err != nil {
+		return seal.VaultPublic{}, fmt.Errorf("vault: %s is not known to hold generation %d of %s: %w", h.Account, h.Generation, h.Vault, err)
+	}
+	return p.Public, nil
 }
 
 func statementOf(g store.Generation) seal.GenerationStatement {
@@ -256,17 +289,37 @@ func (k *Keep) Vaults(ctx context.Context, who identity.Verified) ([]Held, error
 	if !who.Valid() {
 		return nil, errNobody()
 	}
-	var rows []store.Vault
-	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
-		rows, err = tx.Vaults.VaultsOf(ctx, who.Account())
+	var held []Held
+	err := k.store.View(ctx, func(tx *store.Tx) error {
+		rows, err := k.heldIn(ctx, tx, who.Account())
+		for _, v := range rows {
+			held = append(held, Held{v.ID, k.name(v)})
+		}
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("vault: vaults of %s: %w", who.Account(), err)
 	}
-	held := make([]Held, len(rows))
-	for i, v := range rows {
-		held[i] = Held{v.ID, k.name(v)}
+	return held, nil
+}
+
+// heldIn returns the vaults that an account is pinned to hold, oldest first.
+// A row that somebody else made is passed over, and Enter reports it.
+func (k *Keep) heldIn(ctx context.Context, tx *store.Tx, account hearkeep.AccountID) (held []store.Vault, err error) {
+	rows, err := tx.Vaults.VaultsOf(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range rows {
+		holds, err := tx.Vaults.Keyholder(ctx, v.ID, account)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := k.checkHolder(holds[0]); err != nil {
+			k.log.Error("a vault is not shown to an account", "err", err)
+			continue
+		}
+		held = append(held, v)
 	}
 	return held, nil
 }
@@ -306,45 +359,20 @@ func (k *Keep) Enter(ctx context.Context, who identity.Verified, id hearkeep.Vau
 		return nil, fmt.Errorf("vault: enter %s: %w", id, err)
 	}
 	for _, h := range held {
+		public, err := k.checkHolder(h)
+		if err != nil {
+			return nil, r.failed(ctx, "enter", nil, err)
+		}
 		key, err := seal.OpenVaultKey(h.Wrap, who.Private(), id, h.Generation, who.Account())
+		if err == nil && !seal.PublicOfVault(key).Equal(public) {
+			err = errors.New("the key is not the pinned one")
+		}
 		if err != nil {
 			return nil, r.failed(ctx, "enter", nil, fmt.Errorf("vault: generation %d of %s: %w", h.Generation, id, err))
 		}
 		r.keys[h.Generation], r.current = key, h.Generation
 	}
-	if err := r.checkKeys(ctx); err != nil {
-		return nil, r.failed(ctx, "enter", nil, err)
-	}
 	return r, nil
-}
-
-// checkKeys compares what was opened with what is pinned: anybody can seal a
-// key of his own to an account, and doors bound under it would be his. The
-// pin of the uploads, which each vault has from the start, says which chain
-// of generations is this vault's.
-func (r *Room) checkKeys(ctx context.Context) error {
-	var bindings []store.Binding
-	err := r.keep.store.View(ctx, func(tx *store.Tx) (err error) {
-		bindings, err = tx.Vaults.Bindings(ctx, r.vault.ID)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("vault: bindings of %s: %w", r.vault.ID, err)
-	}
-	for _, b := range bindings {
-		if b.Source != hearkeep.SourceUpload {
-			continue
-		}
-		p, err := r.keep.checkBinding(ctx, b)
-		if err != nil {
-			return err
-		}
-		if p.Generation != r.current || !seal.PublicOfVault(r.keys[r.current]).Equal(p.Public) {
-			return fmt.Errorf("vault: generation %d of %s is not the pinned one", r.current, r.vault.ID)
-		}
-		return nil
-	}
-	return fmt.Errorf("vault: %s has no pinned door", r.vault.ID)
 }
 
 func errNobody() error {

@@ -54,14 +54,14 @@ func (v vaults) Generations(ctx context.Context, vault hearkeep.VaultID) ([]stor
 }
 
 func (v vaults) InsertKeyholder(ctx context.Context, k store.Keyholder) error {
-	return v.put(ctx, "INSERT INTO keyholders (vault, account, generation, wrap) VALUES (?, ?, ?, ?)",
-		k.Vault, k.Account, k.Generation, k.Wrap)
+	return v.put(ctx, "INSERT INTO keyholders (vault, account, generation, wrap, pin) VALUES (?, ?, ?, ?, ?)",
+		k.Vault, k.Account, k.Generation, k.Wrap, k.Pin)
 }
 
 func (v vaults) Keyholder(ctx context.Context, vault hearkeep.VaultID, account hearkeep.AccountID) ([]store.Keyholder, error) {
 	held, err := all(ctx, v.tx, func(row *sql.Rows) (k store.Keyholder, err error) {
-		return k, row.Scan(&k.Vault, &k.Account, &k.Generation, &k.Wrap)
-	}, "SELECT vault, account, generation, wrap FROM keyholders WHERE vault = ? AND account = ? ORDER BY generation", vault, account)
+		return k, row.Scan(&k.Vault, &k.Account, &k.Generation, &k.Wrap, &k.Pin)
+	}, "SELECT vault, account, generation, wrap, pin FROM keyholders WHERE vault = ? AND account = ? ORDER BY generation", vault, account)
 	if err == nil && len(held) == 0 {
 		err = store.ErrNotFound
 	}

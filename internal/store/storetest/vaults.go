@@ -38,7 +38,7 @@ func vaults(t *testing.T, open Opener) {
 		return nil
 	})
 	held := []store.Keyholder{
-		{Vault: vault.ID, Generation: 1, Account: account, Wrap: bytesOf(1169)},
+		{Vault: vault.ID, Generation: 1, Account: account, Wrap: bytesOf(1169), Pin: bytesOf(50)},
 		{Vault: vault.ID, Generation: 2, Account: account, Wrap: bytesOf(1169)},
 	}
 	update(t, st, func(tx *store.Tx) error {

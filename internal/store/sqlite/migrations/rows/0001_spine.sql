@@ -84,6 +84,7 @@ CREATE TABLE keyholders (
 	account    BLOB    NOT NULL,
 	generation INTEGER NOT NULL,
 	wrap       BLOB,
+	pin        BLOB,
 	PRIMARY KEY (vault, account, generation),
 	FOREIGN KEY (vault, generation) REFERENCES generations (vault, n)
 );
