@@ -16,13 +16,15 @@ Examples:
   hearkeep say "set a timer for ten minutes"  spoken, then heard as any recording
   hearkeep say question.wav --out answer.wav  a recording in, the answer's sound out
   hearkeep say --json "what time is it"       one JSON event a line
+  hearkeep doctor --keep ./keep               what is wrong, and the line that mends it
   hearkeep check --keep ./keep                read back everything; name what is damaged
 
 Settings: every flag is also a key of the file given with --config, and an
 environment variable: --log-level is log-level and HEARKEEP_LOG_LEVEL.
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 10 the folder is in use,
-11 damage found, 12 no Hearkeep answers there.
+Exit codes: 0 done, 1 failed (doctor: it found a problem), 2 usage, 3 partly
+done, 10 the folder or the address is in use, 11 damage found, 12 no Hearkeep
+answers there.
 `
 
 type helpCmd struct {

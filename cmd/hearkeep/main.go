@@ -37,6 +37,7 @@ type commands struct {
 	Say       sayCmd       `cmd:"" help:"Ask something: a recording, or a sentence that is spoken and then heard."`
 	SetupLink setupLinkCmd `cmd:"" help:"Print a link with which one more person gets a vault of their own."`
 	Check     checkCmd     `cmd:"" help:"Read back and verify everything that a folder keeps; name what is damaged."`
+	Doctor    doctorCmd    `cmd:"" help:"Look at folder, disk, engines, ports and clock; say what is wrong and what mends it."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 	Help      helpCmd      `cmd:"" help:"Show this help, or a command's."`
 	Worker    workerCmd    `cmd:"" hidden:"" help:"The speech engine's process; Hearkeep starts it by itself."`
