@@ -18,6 +18,7 @@ Examples:
   hearkeep say --json "what time is it"       one JSON event a line
   hearkeep doctor --keep ./keep               what is wrong, and the line that mends it
   hearkeep check --keep ./keep                read back everything; name what is damaged
+  hearkeep demo                               a made-up household that really spoke, to look around in
 
 Settings: every flag is also a key of the file given with --config, and an
 environment variable: --log-level is log-level and HEARKEEP_LOG_LEVEL.

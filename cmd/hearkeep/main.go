@@ -38,6 +38,7 @@ type commands struct {
 	SetupLink setupLinkCmd `cmd:"" help:"Print a link with which one more person gets a vault of their own."`
 	Check     checkCmd     `cmd:"" help:"Read back and verify everything that a folder keeps; name what is damaged."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at folder, disk, engines, ports and clock; say what is wrong and what mends it."`
+	Demo      demoCmd      `cmd:"" help:"Fill a scratch keep with a made-up household that really spoke, and open it."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 	Help      helpCmd      `cmd:"" help:"Show this help, or a command's."`
 	Worker    workerCmd    `cmd:"" hidden:"" help:"The speech engine's process; Hearkeep starts it by itself."`

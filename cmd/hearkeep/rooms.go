@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/hearkeep/hearkeep/internal/act"
+	"github.com/hearkeep/hearkeep/internal/hear"
+	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/portal"
+	"github.com/hearkeep/hearkeep/internal/speech"
+	"github.com/hearkeep/hearkeep/internal/understand"
+)
+
+// rooms are what hears, answers and admits people, on an opened folder.
+type rooms struct {
+	folder *folder
+	zone   *time.Location
+	log    *slog.Logger
+
+	desk   *identity.Desk
+	engine *speech.Engine
+	acts   *act.Desk
+	ear    *hear.Ear
+	doors  *hear.Doors
+}
+
+// openRooms builds the rooms in order and passes them down.
+func openRooms(ctx context.Context, f *folder, zone *time.Location, ringer act.Ringer, log *slog.Logger) (*rooms, error) {
+	r := &rooms{folder: f, zone: zone, log: log}
+	var err error
+	if r.desk, err = identity.New(identity.Config{Store: f.store, Ledger: f.ledger, House: f.house, Log: log}); err != nil {
+		return nil, err
+	}
+	sentences, err := understand.English()
+	if err != nil {
+		return nil, err
+	}
+	voice, err := speech.NewVoiceActivity()
+	if err != nil {
+		return nil, err
+	}
+	r.acts, err = act.New(ctx, act.Config{
+		Store: f.store, House: f.house, Location: zone, Log: log,
+		Forgetter: byVoice{f.keep}, Counter: byVoice{f.keep}, Ringer: ringer,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.engine, err = startEngine(ctx, sentences, log); err != nil {
+		return nil, err
+	}
+	r.ear = hear.New(hear.Config{Engine: r.engine, Voice: voice, Sentences: sentences, Act: r.acts, Store: f.store, Log: log})
+	r.doors = hear.NewDoors(r.ear, f.keep, log)
+	return r, nil
+}
+
+// close ends the engines; the folder is for whoever opened it to close.
+func (r *rooms) close() { r.engine.Close() }
+
+// portal is what the pages stand on.
+func (r *rooms) portal(origin string, trust *portal.Trust) portal.Config {
+	return portal.Config{
+		Identity: r.desk, Keep: r.folder.keep, Ear: r.ear, Doors: r.doors, Act: r.acts, Ledger: r.folder.ledger,
+		Log: r.log, Origin: origin, Trust: trust, Zone: r.zone,
+	}
+}
