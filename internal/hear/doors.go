@@ -183,6 +183,6 @@ func (a allowed) may(from net.Addr) bool {
 	if !ok {
 		return false
 	}
-	ip := tcp.AddrPort().Addr().Unmap()
+	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
 	return ip.IsLoopback() || slices.ContainsFunc(a.list, func(p netip.Prefix) bool { return p.Contains(ip) })
 }

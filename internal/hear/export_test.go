@@ -4,8 +4,10 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -30,3 +32,13 @@ func MayConnect(list []netip.Prefix, from net.Addr) bool { return allowed{list: 
 
 // Hears replaces the engine.
 func (e *Ear) Hears(with Engine) { e.engine = with }
+
+// ShutAll closes every listener, as the program's end does.
+func (d *Doors) ShutAll() {
+	d.mu.Lock()
+	ids := slices.Collect(maps.Keys(d.open))
+	d.mu.Unlock()
+	for _, id := range ids {
+		d.shut(id)
+	}
+}

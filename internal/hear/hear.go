@@ -144,8 +144,9 @@ func (e *Ear) Say(ctx context.Context, in *vault.Inbox, text hearkeep.Words, tel
 	if text.IsEmpty() {
 		return hearkeep.Errorf(hearkeep.Invalid, "There is nothing to say.").WithHint("Write a sentence, such as: set a timer for ten minutes.")
 	}
-	if in.Rule().Paused {
-		return errPaused()
+	in, err := listening(ctx, in)
+	if err != nil {
+		return err
 	}
 	t := newTurn(e, in, tell)
 	if err := t.speak(ctx, text); err != nil {
@@ -161,6 +162,16 @@ func (e *Ear) activity(samples []int16) (begin, end int, speaks bool) {
 		return e.voice.Activity(samples)
 	}
 	return speech.Activity(samples)
+}
+
+// listening is the door as it is now: what is given may have been on its way
+// for minutes.
+func listening(ctx context.Context, in *vault.Inbox) (*vault.Inbox, error) {
+	in, err := in.Again(ctx)
+	if err == nil && in.Rule().Paused {
+		err = errPaused()
+	}
+	return in, err
 }
 
 func errPaused() error {

@@ -211,8 +211,8 @@ func TestListenersDoNotMix(t *testing.T) {
 		}
 	}
 	all.Wait()
-	for address, p := range people {
-		d.closeDoor(t, p, address)
+	d.doors.ShutAll() // what waits for its handling is kept
+	for _, p := range people {
 		if n := len(d.items(t, p)); n != 5 {
 			t.Errorf("a vault keeps %d recordings, want its own 5", n)
 		}
@@ -233,6 +233,17 @@ func (d *doorway) closeDoor(t *testing.T, p vaulttest.Person, address string) {
 	if c, err := net.DialTimeout("tcp", address, time.Second); err == nil {
 		c.Close()
 		t.Error("an unbound door still answers")
+	}
+}
+
+// A door that is disconnected keeps nothing more: not what waited to be
+// handled either.
+func TestUnboundDoorKeepsNothingMore(t *testing.T) {
+	d := newDoorway(t, "")
+	d.transcribe(t)
+	d.closeDoor(t, d.anna, d.address)
+	if n := len(d.items(t, d.anna)); n != 0 {
+		t.Errorf("kept %d recordings after the door was disconnected", n)
 	}
 }
 
@@ -291,7 +302,7 @@ func TestRelay(t *testing.T) {
 	if got := d.transcribe(t); got != engine.hears {
 		t.Fatalf("transcript: got %q, want the other engine's", got)
 	}
-	d.closeDoor(t, d.anna, d.address)
+	d.doors.ShutAll()
 	items := d.items(t, d.anna)
 	if len(items) != 1 || items[0].Words.Reveal() != engine.hears || !items[0].HasAudio {
 		t.Fatalf("got %d recordings", len(items))
@@ -314,7 +325,7 @@ func TestRelayFallsBack(t *testing.T) {
 			if got := d.transcribe(t); got != "set a timer for ten minutes" {
 				t.Fatalf("transcript: got %q, want our own engine's", got)
 			}
-			d.closeDoor(t, d.anna, d.address)
+			d.doors.ShutAll()
 			items := d.items(t, d.anna)
 			if len(items) != 1 || processedBy(items[0]) != "test ears" {
 				t.Fatalf("got %d recordings", len(items))

@@ -203,7 +203,7 @@ func (t *turn) act(ctx context.Context, understood bool) {
 			Binding: t.in.Binding(), Recording: t.id, At: t.start,
 		})
 		if err != nil {
-			t.ear.log.Error("an act failed", "recording", t.id, "intent", t.match.Intent, "err", err)
+			t.ear.log.Error("an act failed", "recording", t.id, "err", err)
 			t.say("", sayFailed)
 			return "", "failed"
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func (d *Desk) PairingCode(ctx context.Context, who Verified, binding hearkeep.B
 	if !who.Valid() {
 		return "", errSignIn(nil)
 	}
-	code, hash := newSecret()
+	code, hash := newPairingCode(binding)
 	err := d.store.Update(ctx, func(tx *store.Tx) error {
 		b, err := tx.Vaults.Binding(ctx, binding)
 		if err != nil {
@@ -49,7 +50,7 @@ func (d *Desk) PairingCode(ctx context.Context, who Verified, binding hearkeep.B
 		if _, err := tx.Vaults.Keyholder(ctx, b.Vault, who.Account()); err != nil {
 			return err
 		}
-		return tx.Identity.PutLink(ctx, store.Link{Kind: linkPair, Hash: hash, Payload: binding[:], Expires: time.Now().Add(PairingLife)})
+		return tx.Identity.PutLink(ctx, store.Link{Kind: linkPair, Hash: hash, Expires: time.Now().Add(PairingLife)})
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return "", hearkeep.Errorf(hearkeep.NotFound, "There is no such door.").Because(err)
@@ -67,18 +68,23 @@ func (d *Desk) Redeem(ctx context.Context, code string, from Visitor) (string, e
 	if wait := d.attempts.take(time.Now(), attempt); wait > 0 {
 		return "", hearkeep.Errorf(hearkeep.TooMany, "Too many attempts from here.").WithHint("Wait a minute and try again.")
 	}
+	id, hash, ok := readPairingCode(code)
+	if !ok {
+		return "", errPairing(nil)
+	}
 	var raw [tokenBytes]byte
 	rand.Read(raw[:])
+	copy(raw[:16], id[:])
 	err := d.store.Update(ctx, func(tx *store.Tx) error {
-		link, err := tx.Identity.TakeLink(ctx, linkPair, hashSecret(strings.TrimSpace(code)), time.Now())
-		if err != nil {
+		if _, err := tx.Identity.TakeLink(ctx, linkPair, hash, time.Now()); err != nil {
 			return err
 		}
-		copy(raw[:16], link.Payload)
-		id := hearkeep.BindingID(raw[:16])
 		b, err := tx.Vaults.Binding(ctx, id)
 		if err != nil {
 			return err
+		}
+		if !b.Ended.IsZero() {
+			return store.ErrNotFound
 		}
 		token := store.Token{Binding: id, SecretHash: sha256.Sum256(raw[16:]), Created: time.Now()}
 		if err := tx.Identity.PutToken(ctx, token); err != nil {
@@ -88,14 +94,38 @@ func (d *Desk) Redeem(ctx context.Context, code string, from Visitor) (string, e
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return "", hearkeep.Errorf(hearkeep.NotFound, "This pairing code no longer works.").
-			WithHint("It works once and for one hour. Get a new line from your keep's page.").Because(err)
+		return "", errPairing(err)
 	}
 	if err != nil {
 		return "", fmt.Errorf("identity: redeem pairing code: %w", err)
 	}
 	d.attempts.forgive(attempt)
 	return tokenPrefix + base64.RawURLEncoding.EncodeToString(raw[:]), nil
+}
+
+// A pairing code is the binding's id and 128 random bits, in base32: the
+// binding stands in the code itself, so that an altered row cannot send the
+// terminal that redeems it to another binding.
+func newPairingCode(binding hearkeep.BindingID) (code string, hash [32]byte) {
+	var raw [32]byte
+	copy(raw[:16], binding[:])
+	rand.Read(raw[16:])
+	return strings.ToLower(pairingAlphabet().EncodeToString(raw[:])), sha256.Sum256(raw[:])
+}
+
+func readPairingCode(code string) (binding hearkeep.BindingID, hash [32]byte, ok bool) {
+	raw, err := pairingAlphabet().DecodeString(strings.ToUpper(strings.TrimSpace(code)))
+	if err != nil || len(raw) != 32 {
+		return binding, hash, false
+	}
+	return hearkeep.BindingID(raw[:16]), sha256.Sum256(raw), true
+}
+
+func pairingAlphabet() *base32.Encoding { return base32.StdEncoding.WithPadding(base32.NoPadding) }
+
+func errPairing(err error) error {
+	return hearkeep.Errorf(hearkeep.NotFound, "This pairing code no longer works.").
+		WithHint("It works once and for one hour. Get a new line from your keep's page.").Because(err)
 }
 
 // Device returns whose token this is, or fails with Unauthorized.

@@ -3,6 +3,7 @@ package identity_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -258,6 +259,21 @@ func TestGuessesDelayTheGuesserOnly(t *testing.T) {
 	known.Known = "AAAA" + first.Known[4:]
 	_, err = f.desk.SignIn(ctx, "Anna", passphrase, known)
 	wantCode(t, "with a forged mark", err, hearkeep.TooMany)
+}
+
+// All of loopback is one network: a process on this machine has very many of
+// its addresses.
+func TestLoopbackIsOneNetwork(t *testing.T) {
+	f, ctx := open(t), t.Context()
+	f.create(t, "Anna")
+	var limited bool
+	for i := range 12 {
+		_, err := f.desk.SignIn(ctx, "Anna", "not the passphrase", at(fmt.Sprintf("127.0.%d.7", i)))
+		limited = limited || hearkeep.CodeOf(err) == hearkeep.TooMany
+	}
+	if !limited {
+		t.Error("twelve guesses from twelve loopback addresses were all tried")
+	}
 }
 
 func TestZeroVerifiedIsNobody(t *testing.T) {

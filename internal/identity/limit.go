@@ -36,14 +36,27 @@ func attemptOf(name string, from Visitor, known bool) []allowance {
 	return []allowance{
 		{"name " + addr + " " + name, 5, 20 * time.Second},
 		{"addr " + addr, 30, 4 * time.Second},
+		{"site " + site(from.Addr), 150, time.Second},
 	}
 }
 
 // network is what counts as one address: an IPv6 customer has a /64 to himself.
 func network(a netip.Addr) string {
-	a = a.Unmap()
+	return within(a, 64)
+}
+
+// site is a wider network that one party may have: a /48.
+func site(a netip.Addr) string { return within(a, 48) }
+
+// within is an address, or the network of an IPv6 address. All of loopback is
+// one: whoever is on this machine has 2^24 of its addresses.
+func within(a netip.Addr, bits int) string {
+	a = a.Unmap().WithZone("")
+	if a.IsLoopback() {
+		return "loopback"
+	}
 	if a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
+		if p, err := a.Prefix(bits); err == nil {
 			return p.String()
 		}
 	}
@@ -81,20 +94,24 @@ func (l *limiter) forgive(of []allowance) {
 	}
 }
 
-// makeRoom bounds the memory. A flood from very many networks may reset the
-// counts; two Argon2 computations at once remain the brake then.
+// makeRoom bounds the memory: first what has all its attempts back goes, then
+// what has nearly. A flood from very many networks may reset the counts in
+// the end; two Argon2 computations at once remain the brake then.
 func (l *limiter) makeRoom(now time.Time) {
 	if len(l.full) < maxKeys {
 		return
 	}
-	for key, full := range l.full {
-		if !full.After(now) {
-			delete(l.full, key)
+	for _, nearly := range []time.Duration{0, 5 * time.Second, 21 * time.Second, time.Minute} {
+		for key, full := range l.full {
+			if full.Sub(now) <= nearly {
+				delete(l.full, key)
+			}
+		}
+		if len(l.full) < maxKeys {
+			return
 		}
 	}
-	if len(l.full) >= maxKeys {
-		clear(l.full)
-	}
+	clear(l.full)
 }
 
 func later(a, b time.Time) time.Time {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -45,7 +46,11 @@ func (r *Room) Erase(ctx context.Context, ids ...hearkeep.RecordingID) (Receipt,
 		}
 	}
 	e := store.Erasure{Vault: r.vault.ID, Recordings: ids, Total: len(ids), Outcome: hearkeep.OutcomeErased}
-	return r.keep.erase(ctx, e, entryOf(r.who, r.vault.ID, ledger.KindErased, "chosen"))
+	done, err := r.keep.erase(ctx, e, entryOf(r.who, r.vault.ID, ledger.KindErased, "chosen"))
+	if err == nil && done.Count == 0 { // another was first
+		return Receipt{}, errGone()
+	}
+	return done, err
 }
 
 // EraseAll forgets everything that this vault keeps.
@@ -57,6 +62,7 @@ func (r *Room) EraseAll(ctx context.Context) (Receipt, error) {
 // one's receipt, which is what people are given, sums them up.
 func (k *Keep) eraseAll(ctx context.Context, vault hearkeep.VaultID, entry ledger.Entry) (Receipt, error) {
 	var sum Receipt
+	k.forget(vault, time.Now())
 	for {
 		var recs []store.Recording
 		err := k.store.View(ctx, func(tx *store.Tx) (err error) {
@@ -84,6 +90,21 @@ func (k *Keep) eraseAll(ctx context.Context, vault hearkeep.VaultID, entry ledge
 		return sum, hearkeep.Errorf(hearkeep.NotFound, "There is nothing to erase: this keep is empty.")
 	}
 	return sum, nil
+}
+
+// forget marks that everything said before now is erased, so that what is on
+// its way to the disk does not arrive after the receipt.
+func (k *Keep) forget(vault hearkeep.VaultID, now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.forgotten[vault] = now
+}
+
+func (k *Keep) forgot(vault hearkeep.VaultID, start time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	mark, ok := k.forgotten[vault]
+	return ok && !start.After(mark)
 }
 
 // Receipt returns what a receipt of this vault stands for.
@@ -185,6 +206,7 @@ func (k *Keep) eraseOnce(ctx context.Context, e store.Erasure, entry ledger.Entr
 
 // finish applies an erasure. It may be repeated: what is gone is gone.
 func (k *Keep) finish(ctx context.Context, e store.Erasure, entry ledger.Entry) (store.Erasure, error) {
+	k.silence(e)
 	if err := k.store.Keys().Destroy(ctx, e.Vault, e.Recordings, e.Parts); err != nil {
 		return e, fmt.Errorf("destroy keys: %w", err)
 	}
@@ -192,6 +214,9 @@ func (k *Keep) finish(ctx context.Context, e store.Erasure, entry ledger.Entry) 
 		gone, err := deleteRows(ctx, tx, e)
 		if err != nil {
 			return err
+		}
+		if len(e.Parts) == 0 { // what another erasure took first is not counted twice
+			e.Total -= len(e.Recordings) - len(gone)
 		}
 		runs := runsOf(gone)
 		if len(runs) > 0 {
@@ -207,6 +232,30 @@ func (k *Keep) finish(ctx context.Context, e store.Erasure, entry ledger.Entry) 
 		return err
 	})
 	return e, err
+}
+
+// silence stops the players that have an erased recording open. A player's
+// key is in memory for as long as its request; silenceFor is longer than any.
+func (k *Keep) silence(e store.Erasure) {
+	if !names(e.Parts, hearkeep.PartAudio) {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	maps.DeleteFunc(k.erased, func(_ hearkeep.RecordingID, at time.Time) bool { return now.Sub(at) > silenceFor })
+	for _, id := range e.Recordings {
+		k.erased[id] = now
+	}
+}
+
+const silenceFor = time.Hour
+
+func (k *Keep) silenced(id hearkeep.RecordingID) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, ok := k.erased[id]
+	return ok
 }
 
 // deleteRows removes the rows of an erasure's recordings, and returns those
@@ -281,13 +330,21 @@ func (k *Keep) removeBlobs(ctx context.Context) error {
 		if err != nil || len(jobs) == 0 {
 			return err
 		}
+		stuck := map[int64]bool{}
 		for _, j := range jobs {
-			if err := k.blobs.Delete(ctx, string(j.Payload)); err != nil {
-				return err
+			if err := k.blobs.Delete(ctx, string(j.Payload)); err != nil { // noise without its key; the others go on
+				k.log.Error("erased audio is not unlinked yet", "job", j.ID, "attempts", j.Attempts, "err", err)
+				stuck[j.ID] = true
 			}
 		}
 		err = k.store.Update(ctx, func(tx *store.Tx) error {
 			for _, j := range jobs {
+				if stuck[j.ID] {
+					if err := tx.Jobs.Retry(ctx, j.ID, time.Now().Add(time.Hour)); err != nil {
+						return err
+					}
+					continue
+				}
 				if err := tx.Jobs.Done(ctx, j.ID); err != nil {
 					return err
 				}

@@ -17,6 +17,7 @@ import (
 // recordings it touched. A crash leaves the rest due.
 func (k *Keep) Expire(ctx context.Context, now time.Time) (int, error) {
 	touched := 0
+	k.dropOldEnvelopes()
 	for {
 		var due []store.DuePart
 		err := k.store.View(ctx, func(tx *store.Tx) (err error) {
@@ -38,6 +39,13 @@ func (k *Keep) Expire(ctx context.Context, now time.Time) (int, error) {
 			touched += len(e.Recordings)
 		}
 	}
+}
+
+// dropOldEnvelopes forgets keys of envelopes whose hour is over, used or not.
+func (k *Keep) dropOldEnvelopes() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.DeleteFunc(k.envelopes, func(_ hearkeep.BindingID, e *envelope) bool { return time.Since(e.made) >= envelopeLife })
 }
 
 // expiries groups due parts into erasures: one for each vault and each set of

@@ -144,12 +144,16 @@ type Taken struct {
 }
 
 // ErrRule says that the door's rule lets nothing be kept.
-var ErrRule = hearkeep.Errorf(hearkeep.Forbidden, "This room keeps nothing.")
+var ErrRule = hearkeep.Errorf(hearkeep.Forbidden, "Nothing is kept here.")
 
 // Keep seals a recording and returns after it is on the disk: blob, then
 // keys, then row. Where it fails, the number that was handed out is accounted
 // for as a failed keep, and nothing else stays.
 func (in *Inbox) Keep(ctx context.Context, t Taken) error {
+	in, err := in.Again(ctx)
+	if err != nil {
+		return err
+	}
 	if in.Keeps(t.Start) == hearkeep.KeepNothing {
 		return ErrRule
 	}
@@ -157,11 +161,17 @@ func (in *Inbox) Keep(ctx context.Context, t Taken) error {
 	k.fly(t.ID, true)
 	defer k.fly(t.ID, false)
 	number, err := in.handOut(ctx)
+	if errors.Is(err, ErrRule) {
+		return err
+	}
 	if err != nil {
 		return in.failed(fmt.Errorf("vault: number for %s: %w", t.ID, err))
 	}
 	if err := in.store(ctx, t, number); err != nil {
 		in.undo(t.ID, number)
+		if errors.Is(err, ErrRule) || errors.Is(err, errForgotten) {
+			return ErrRule
+		}
 		return in.failed(fmt.Errorf("vault: keep %s: %w", t.ID, err))
 	}
 	k.setFailing("")
@@ -170,6 +180,9 @@ func (in *Inbox) Keep(ctx context.Context, t Taken) error {
 
 func (in *Inbox) handOut(ctx context.Context) (n hearkeep.Number, err error) {
 	err = in.keep.store.Update(ctx, func(tx *store.Tx) (err error) {
+		if err := in.unchanged(ctx, tx); err != nil {
+			return err
+		}
 		n, err = tx.Vaults.HandOut(ctx, in.binding.Vault, in.binding.ID)
 		return err
 	})
@@ -199,7 +212,42 @@ func (in *Inbox) store(ctx context.Context, t Taken, number hearkeep.Number) err
 	if err := in.keep.store.Keys().Put(ctx, rec.Vault, keys); err != nil {
 		return err
 	}
-	return in.keep.store.Update(ctx, func(tx *store.Tx) error { return tx.Vaults.InsertRecording(ctx, rec, parts) })
+	return in.keep.store.Update(ctx, func(tx *store.Tx) error {
+		if err := in.unchanged(ctx, tx); err != nil {
+			return err
+		}
+		if in.keep.forgot(rec.Vault, rec.Start) {
+			return errForgotten
+		}
+		return tx.Vaults.InsertRecording(ctx, rec, parts)
+	})
+}
+
+// errForgotten says that everything was erased while this was being kept.
+var errForgotten = errors.New("vault: everything was erased meanwhile")
+
+// Again is the Inbox as the door is now: at each turn and each keep it is
+// asked for anew, so that a door that was closed, paused or given another rule
+// meanwhile keeps nothing more than it now may.
+func (in *Inbox) Again(ctx context.Context) (*Inbox, error) {
+	now, err := in.keep.inbox(ctx, in.binding.ID)
+	if err == nil && now.binding.Vault != in.binding.Vault {
+		err = fmt.Errorf("vault: binding %s left vault %s", in.binding.ID, in.binding.Vault)
+	}
+	return now, err
+}
+
+// unchanged refuses, within the transaction that keeps, a door that was
+// closed or changed since the Inbox was asked for.
+func (in *Inbox) unchanged(ctx context.Context, tx *store.Tx) error {
+	b, err := tx.Vaults.Binding(ctx, in.binding.ID)
+	if err != nil {
+		return err
+	}
+	if !b.Ended.IsZero() || b.Vault != in.binding.Vault || b.Rule != in.binding.Rule {
+		return ErrRule
+	}
+	return nil
 }
 
 // seal seals what the rule allows of a recording's parts, each under a key

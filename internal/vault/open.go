@@ -290,17 +290,22 @@ func (r *Room) openAudio(ctx context.Context, rec store.Recording, row store.Par
 		b.Close()
 		return nil, fmt.Errorf("vault: audio of %s: %w", rec.ID, err)
 	}
-	reported := reporting{part, func(err error) { r.failed(ctx, "listen", []store.Recording{rec}, err) }}
+	reported := reporting{part, func() bool { return r.keep.silenced(rec.ID) }, func(err error) { r.failed(ctx, "listen", []store.Recording{rec}, err) }}
 	return &Audio{io.NewSectionReader(reported, 0, part.Size()), b, part.Header()}, nil
 }
 
-// reporting tells of a chunk that does not open while a player reads.
+// reporting tells of a chunk that does not open while a player reads, and
+// goes silent when the recording is erased meanwhile.
 type reporting struct {
 	io.ReaderAt
+	erased func() bool
 	failed func(error)
 }
 
 func (r reporting) ReadAt(b []byte, off int64) (int, error) {
+	if r.erased() {
+		return 0, errGone()
+	}
 	n, err := r.ReaderAt.ReadAt(b, off)
 	if err != nil && !errors.Is(err, io.EOF) {
 		r.failed(err)

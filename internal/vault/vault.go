@@ -54,8 +54,10 @@ type Keep struct {
 
 	mu        sync.Mutex
 	envelopes map[hearkeep.BindingID]*envelope
-	inFlight  map[hearkeep.RecordingID]bool // being kept: the sweep leaves them alone
-	noted     map[opening]time.Time         // openings that are in the ledger, for noteLife
+	inFlight  map[hearkeep.RecordingID]bool      // being kept: the sweep leaves them alone
+	noted     map[opening]time.Time              // openings that are in the ledger, for noteLife
+	forgotten map[hearkeep.VaultID]time.Time     // when everything was last erased: what began before is not kept
+	erased    map[hearkeep.RecordingID]time.Time // lately: players that are open go silent
 	failing   string
 }
 
@@ -75,6 +77,8 @@ func Open(ctx context.Context, c Config) (*Keep, error) {
 		envelopes: map[hearkeep.BindingID]*envelope{},
 		inFlight:  map[hearkeep.RecordingID]bool{},
 		noted:     map[opening]time.Time{},
+		forgotten: map[hearkeep.VaultID]time.Time{},
+		erased:    map[hearkeep.RecordingID]time.Time{},
 	}
 	if err := k.finishErasures(ctx); err != nil {
 		return nil, fmt.Errorf("vault: finish erasures: %w", err)
