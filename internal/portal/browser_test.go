@@ -103,7 +103,7 @@ func TestInChromium(t *testing.T) {
 		run  func(*testing.T, *chromium)
 	}{
 		{"screens", screens}, {"first run", firstRun}, {"without JavaScript", withoutJavaScript}, {"by keyboard", byKeyboard},
-		{"doors", doorsInChromium}, {"doors without JavaScript", doorsWithoutJavaScript},
+		{"doors", doorsInChromium}, {"doors without JavaScript", doorsWithoutJavaScript}, {"vaults", vaultsInChromium},
 		{"push to talk", pushToTalk}, {"ways to push", waysToPush}, {"no microphone", noMicrophone}, {"dropped file", droppedFile},
 	} {
 		t.Run(test.name, func(t *testing.T) {

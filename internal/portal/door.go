@@ -21,6 +21,7 @@ type doorPage struct {
 	Source  hearkeep.Source
 	Form    doorForm
 	Connect *connectView
+	Others  []vaultView // where the door can be moved
 	Problem *problem
 }
 
@@ -50,6 +51,9 @@ func (pg *doorPage) Listener() bool { return pg.Source == hearkeep.SourceWyoming
 
 // Terminal reports a door of `hearkeep say`.
 func (pg *doorPage) Terminal() bool { return pg.Source == hearkeep.SourceSay }
+
+// Uploads reports the door for uploads, which stays in its vault.
+func (pg *doorPage) Uploads() bool { return pg.Source == hearkeep.SourceUpload }
 
 // Back is where the form's person came from.
 func (pg *doorPage) Back() string {
@@ -176,7 +180,7 @@ func (p *portal) pairingOf(ctx context.Context, v *visit, id hearkeep.BindingID)
 	if err != nil {
 		return err
 	}
-	p.codes.put(v.cookie, shownCode{code, id, p.Now().Add(identity.PairingLife)})
+	p.codes.put(v.cookie, shownCode{code, id, v.room.ID(), p.Now().Add(identity.PairingLife)})
 	return nil
 }
 
@@ -211,7 +215,8 @@ func (p *portal) doorSettings(w http.ResponseWriter, r *http.Request, v *visit) 
 func (p *portal) doorPage(v *visit, b vault.Binding) *doorPage {
 	page := &doorPage{
 		frame: p.frameOf(v, "Settings of a door", "doors"), ID: b.ID.String(), Source: b.Source, Connect: connection(b.Door.Listen),
-		Form: doorForm{Name: b.Door.Name, Listen: b.Door.Listen, Relay: b.Door.Relay, Keep: b.Rule.Keep},
+		Form:   doorForm{Name: b.Door.Name, Listen: b.Door.Listen, Relay: b.Door.Relay, Keep: b.Rule.Keep},
+		Others: v.others(),
 	}
 	var allow []string
 	for _, prefix := range b.Door.Allow {

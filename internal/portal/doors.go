@@ -85,7 +85,7 @@ func (p *portal) doorView(v *visit, b vault.Binding) doorView {
 			d.State, d.How = doorShut, why
 		}
 	}
-	if s, ok := p.codes.get(v.cookie); ok && s.binding == b.ID {
+	if s, ok := p.shownCode(v); ok && s.binding == b.ID {
 		t := p.terminalView(v)
 		d.Terminal = &t
 	}
@@ -166,6 +166,10 @@ type doorsPage struct {
 	Listening int  // doors that listen
 	Active    int  // doors that are not paused: they listen, or should
 	Browser   bool // the browser is one of the doors
+	Vaults    []vaultView
+	NewVault  string     // the name of a vault to add, as typed
+	Moved     *movedView // the door that was just moved away
+	Problem   *problem
 }
 
 // Summary says at the top what listens.
@@ -185,10 +189,20 @@ func (pg *doorsPage) Summary() string {
 }
 
 func (p *portal) doors(w http.ResponseWriter, r *http.Request, v *visit) error {
-	page := &doorsPage{frame: p.frameOf(v, "Doors", "doors")}
-	bindings, err := v.room.Bindings(r.Context())
+	page, err := p.doorsPage(r.Context(), v)
 	if err != nil {
 		return err
+	}
+	page.Moved = v.moved(page.Ended, r.URL.Query())
+	p.show(w, http.StatusOK, "doors", page)
+	return nil
+}
+
+func (p *portal) doorsPage(ctx context.Context, v *visit) (*doorsPage, error) {
+	page := &doorsPage{frame: p.frameOf(v, "Doors", "doors"), Vaults: v.vaults()}
+	bindings, err := v.room.Bindings(ctx)
+	if err != nil {
+		return nil, err
 	}
 	for _, b := range bindings {
 		d := p.doorView(v, b)
@@ -206,8 +220,7 @@ func (p *portal) doors(w http.ResponseWriter, r *http.Request, v *visit) error {
 		}
 	}
 	slices.Reverse(page.Ended) // the newest end first
-	p.show(w, http.StatusOK, "doors", page)
-	return nil
+	return page, nil
 }
 
 // doorOf is the open door that a route names; what is missing, disconnected

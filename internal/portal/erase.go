@@ -53,6 +53,7 @@ func (p *portal) erased(w http.ResponseWriter, r *http.Request, erase func(conte
 // eraseAllPage counts what would go, and asks for a tick.
 type eraseAllPage struct {
 	frame
+	Of           string // the vault that the form is about
 	Count        int
 	Recordings   string
 	Speech, Size string
@@ -61,7 +62,7 @@ type eraseAllPage struct {
 }
 
 func (p *portal) eraseAllPage(ctx context.Context, v *visit) (*eraseAllPage, error) {
-	page := &eraseAllPage{frame: p.frameOf(v, "Erase everything", "erase")}
+	page := &eraseAllPage{frame: p.frameOf(v, "Erase everything", "erase"), Of: v.room.ID().String()}
 	totals, err := v.room.Totals(ctx)
 	if err != nil {
 		return nil, err
@@ -87,6 +88,10 @@ func (p *portal) eraseAllForm(w http.ResponseWriter, r *http.Request, v *visit) 
 func (p *portal) eraseAll(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err := form(r); err != nil {
 		return err
+	}
+	if len(v.held) > 1 && r.PostFormValue("of") != v.room.ID().String() {
+		return hearkeep.Errorf(hearkeep.Conflict, "Nothing was erased: another vault was opened since that page was shown.").
+			WithHint("Look at what would go, and decide again.")
 	}
 	if r.PostFormValue("sure") != "yes" {
 		page, err := p.eraseAllPage(r.Context(), v)

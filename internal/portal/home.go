@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"hash/fnv"
 	"net/http"
+	"strings"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/vault"
@@ -40,7 +41,7 @@ func (p *portal) home(w http.ResponseWriter, r *http.Request, v *visit) error {
 }
 
 func (p *portal) homePage(ctx context.Context, v *visit, before string) (*homePage, error) {
-	page := &homePage{frame: p.frameOf(v, "Your keep", "home"), First: before == "", MaxSize: sizeText(maxSound)}
+	page := &homePage{frame: p.frameOf(v, v.vaultName(), "home"), First: before == "", MaxSize: sizeText(maxSound)}
 	page.Live = page.First
 	var cursor vault.Cursor
 	var err error
@@ -71,8 +72,8 @@ func (p *portal) homePage(ctx context.Context, v *visit, before string) (*homePa
 }
 
 // seen names the state of the newest page without opening anything: it
-// changes when a recording comes or goes, a timer changes, a code is used, or
-// keeping begins or ceases to fail.
+// changes when a recording comes or goes, a timer changes, a code is used,
+// keeping begins or ceases to fail, or another vault is opened.
 func (p *portal) seen(ctx context.Context, v *visit, timers []timerView) (string, error) {
 	newest, err := v.room.Latest(ctx)
 	if err != nil {
@@ -90,7 +91,14 @@ func (p *portal) seen(ctx context.Context, v *visit, timers []timerView) (string
 	h.Write([]byte(p.terminalView(v).Pair))
 	h.Write([]byte{0})
 	h.Write([]byte(p.Keep.Status().Failing))
-	return newest.String() + "." + hex.EncodeToString(h.Sum(nil)), nil
+	return newest.String() + "." + v.room.ID().String() + "." + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// seenVault is the part of seen that names the vault.
+func seenVault(seen string) string {
+	_, rest, _ := strings.Cut(seen, ".")
+	id, _, _ := strings.Cut(rest, ".")
+	return id
 }
 
 // latest answers the home page's polling: nothing while nothing is new, so
@@ -102,6 +110,11 @@ func (p *portal) latest(w http.ResponseWriter, r *http.Request, v *visit) error 
 	}
 	before := r.URL.Query().Get("seen")
 	if before == now {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	if seenVault(before) != seenVault(now) { // opened in another tab: nothing of it belongs on this page
+		w.Header().Set("HX-Refresh", "true")
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}

@@ -90,6 +90,7 @@ func (p *pages) execute(w io.Writer, name string, page any) error {
 type frame struct {
 	Title   string
 	Name    string // of the person; empty where nobody is signed in
+	Vault   string // the open vault's name; empty for those who hold only one
 	Here    string // the entry of the navigation that is this page
 	Failing string // a sentence where keeping fails
 	Live    bool   // the page polls
@@ -104,6 +105,9 @@ func (p *portal) frame(title string) frame {
 func (p *portal) frameOf(v *visit, title, here string) frame {
 	f := p.frame(title)
 	f.Name, f.Here, f.Failing = v.who.Name(), here, p.Keep.Status().Failing
+	if len(v.held) > 1 {
+		f.Vault = v.vaultName()
+	}
 	return f
 }
 

@@ -37,6 +37,20 @@ func framed(title, here string) frame {
 	return frame{Title: title, Name: "Anna Lindqvist", Here: here, Zone: "UTC"}
 }
 
+// inVault is framed for somebody who holds several vaults.
+func inVault(title, here string) frame {
+	f := framed(title, here)
+	f.Vault = "Living room"
+	return f
+}
+
+func sampleVaults() []vaultView {
+	return []vaultView{
+		{strings.Repeat("1a", 16), "Your keep", false}, {strings.Repeat("2b", 16), "Living room", true},
+		{strings.Repeat("3c", 16), nasty, false}, {strings.Repeat("4d", 16), strings.Repeat("W", 64), false},
+	}
+}
+
 // nasty must come out of every page as text.
 const nasty = `<script>alert(1)</script> "quoted" & 'so' on=`
 
@@ -148,6 +162,7 @@ func samples() []sample {
 		{"home-failing", "home", sampleHome(func(h *homePage) { h.Failing = "The disk is full: nothing new is being kept." })},
 		{"home-browser-paused", "home", sampleHome(func(h *homePage) { h.Talk.Ready, h.Talk.Door = false, fmt.Sprintf("%032x", 3) })},
 		{"home-browser-gone", "home", sampleHome(func(h *homePage) { h.Talk.Ready = false })},
+		{"home-vault", "home", sampleHome(func(h *homePage) { h.frame = inVault("Living room", "home") })},
 		{"home-older", "home", sampleHome(func(h *homePage) { h.First, h.Live = false, false })},
 		{"home-past-the-end", "home", sampleHome(func(h *homePage) { h.First, h.Live, h.Days, h.Older = false, false, nil, "" })},
 		{"live", "live", sampleHome(func(h *homePage) { h.Announce = nasty })},
@@ -161,6 +176,7 @@ func samples() []sample {
 		})},
 		{"erase", "erase", &erasePage{framed("Erase this recording?", ""), sampleDays()[0].Rows[2]}},
 		{"eraseall", "eraseall", &eraseAllPage{frame: framed("Erase everything", "erase"), Count: 1700, Recordings: countText(1700, "recording"), Speech: "1 h 53 min", Size: "104.1 MB", Oldest: &old}},
+		{"eraseall-vault", "eraseall", &eraseAllPage{frame: inVault("Erase everything", "erase"), Of: strings.Repeat("0f", 16), Count: 1, Recordings: "1 recording", Speech: "2.0 s", Size: "40 KB", Oldest: &old}},
 		{"eraseall-wrong", "eraseall", &eraseAllPage{frame: framed("Erase everything", "erase"), Count: 1, Recordings: countText(1, "recording"), Speech: "2.0 s", Size: "40 KB", Oldest: &old, Problem: wrong}},
 		{"eraseall-empty", "eraseall", &eraseAllPage{frame: framed("Erase everything", "erase")}},
 		{"receipt", "receipt", &receiptPage{framed("Erased", ""), strings.Repeat("0f", 16), 1700, "1,700 recordings", newest, 4212, at(day0.AddDate(0, 0, 7)), "hearkeep.local/4f1c\n4213\nqZ0Xh1n0a0h8mK4t6Zr2C9m0t7Q2m3rJ5k1y8w3b6eM=\n\n— hearkeep.local/4f1c Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n"}},
@@ -168,11 +184,15 @@ func samples() []sample {
 		{"kept", "kept", &keptPage{framed("What is kept", "kept"), "1,700 recordings", "104.1 MB", "1 h 53 min", &old, &newest, "90 days", "90 days", "1 day",
 			sampleDoors()}},
 		{"doors", "doors", &doorsPage{frame: framed("Doors", "doors"), Doors: sampleDoors()[:5], Ended: sampleDoors()[5:], Listening: 3, Active: 4, Browser: true}},
+		{"doors-vaults", "doors", &doorsPage{frame: inVault("Doors", "doors"), Doors: sampleDoors()[:5], Ended: sampleDoors()[5:], Listening: 3, Active: 4, Browser: true,
+			Vaults: sampleVaults(), Moved: &movedView{nasty, sampleVaults()[0]}}},
+		{"doors-vault-wrong", "doors", &doorsPage{frame: inVault("Doors", "doors"), Doors: sampleDoors()[:1], Listening: 1, Active: 1, Vaults: sampleVaults(), NewVault: nasty, Problem: wrong}},
 		{"doors-paused", "doors", &doorsPage{frame: framed("Doors", "doors"), Doors: sampleDoors()[2:3]}},
 		{"door", "door", sampleDoor(func(*doorPage) {})},
 		{"door-new", "door", sampleDoor(func(d *doorPage) {
 			d.ID, d.Title, d.Connect, d.Form = "", "Add a door", nil, doorForm{Listen: "127.0.0.1:10300"}
 		})},
+		{"door-vaults", "door", sampleDoor(func(d *doorPage) { d.frame, d.Others = inVault(d.Title, "doors"), sampleVaults() })},
 		{"door-wrong", "door", sampleDoor(func(d *doorPage) { d.Form.Name, d.Form.Allow, d.Problem = nasty, nasty, wrong })},
 		{"door-terminal", "door", sampleDoor(func(d *doorPage) { d.Source, d.Form.Name = hearkeep.SourceSay, "Terminal 2" })},
 		{"door-browser", "door", sampleDoor(func(d *doorPage) {

@@ -28,6 +28,7 @@ type codes struct {
 type shownCode struct {
 	code    string
 	binding hearkeep.BindingID
+	vault   hearkeep.VaultID // the binding's
 	expires time.Time
 }
 
@@ -83,8 +84,14 @@ type terminalView struct {
 	Until clock
 }
 
-func (p *portal) terminalView(v *visit) terminalView {
+// shownCode is the code that a visit is shown: one of the open vault.
+func (p *portal) shownCode(v *visit) (shownCode, bool) {
 	s, ok := p.codes.get(v.cookie)
+	return s, ok && s.vault == v.room.ID()
+}
+
+func (p *portal) terminalView(v *visit) terminalView {
+	s, ok := p.shownCode(v)
 	if !ok {
 		return terminalView{}
 	}
@@ -98,7 +105,7 @@ func (p *portal) terminalView(v *visit) terminalView {
 // pairing makes a terminal's door with a code, where this session is shown no
 // code that is in force.
 func (p *portal) pairing(ctx context.Context, v *visit) error {
-	if _, ok := p.codes.get(v.cookie); ok {
+	if _, ok := p.shownCode(v); ok {
 		return nil
 	}
 	bindings, err := v.room.Bindings(ctx)

@@ -10,8 +10,9 @@
 //
 // It refuses requests for a host that it was not told of (a name that an
 // attacker points at this machine: DNS rebinding), form posts from other
-// sites, and bodies over a route's limit. Handlers never see a vault's id
-// from outside: the table gives them a visit with the Room already entered.
+// sites, and bodies over a route's limit. Handlers are given a visit with the
+// Room of the open vault already entered. Which one is open is a cookie, and
+// opens nothing by itself: a vault is entered for who holds it.
 package portal
 
 import (

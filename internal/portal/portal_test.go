@@ -113,8 +113,8 @@ func TestCodesAreShownUntilUsedOrOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := codes{now: time.Now}
 		door := hearkeep.NewID[hearkeep.BindingID]()
-		c.put("anna", shownCode{"one", door, time.Now().Add(time.Hour)})
-		c.put("ben", shownCode{"two", hearkeep.NewID[hearkeep.BindingID](), time.Now().Add(time.Hour)})
+		c.put("anna", shownCode{"one", door, hearkeep.VaultID{}, time.Now().Add(time.Hour)})
+		c.put("ben", shownCode{"two", hearkeep.NewID[hearkeep.BindingID](), hearkeep.VaultID{}, time.Now().Add(time.Hour)})
 		if s, ok := c.get("anna"); !ok || s.code != "one" {
 			t.Errorf("anna is shown %q, %t", s.code, ok)
 		}
@@ -129,7 +129,7 @@ func TestCodesAreShownUntilUsedOrOver(t *testing.T) {
 		if _, ok := c.get("ben"); ok {
 			t.Error("a code is shown after its hour")
 		}
-		c.put("eve", shownCode{"three", door, time.Now().Add(time.Hour)})
+		c.put("eve", shownCode{"three", door, hearkeep.VaultID{}, time.Now().Add(time.Hour)})
 		if len(c.shown) != 1 {
 			t.Errorf("%d codes are remembered, want 1", len(c.shown))
 		}
@@ -137,7 +137,7 @@ func TestCodesAreShownUntilUsedOrOver(t *testing.T) {
 		if _, ok := c.get("eve"); ok {
 			t.Error("a code is shown after sign-out")
 		}
-		c.put("eve", shownCode{"four", door, time.Now().Add(time.Hour)})
+		c.put("eve", shownCode{"four", door, hearkeep.VaultID{}, time.Now().Add(time.Hour)})
 		c.unbound(door)
 		if _, ok := c.get("eve"); ok {
 			t.Error("a code is shown after its door is no more")

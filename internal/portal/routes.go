@@ -26,13 +26,14 @@ type route struct {
 }
 
 // object is what a route works on. Every id in a pattern names something
-// inside the caller's own keep: elsewhere it does not exist.
+// inside the vault that the caller has open: elsewhere it does not exist.
 type object string
 
 const (
 	nothing   object = ""          // no data of anybody's
 	account   object = "account"   // the caller's sign-in
-	keep      object = "keep"      // the caller's keep as a whole
+	keep      object = "keep"      // the caller's open vault as a whole
+	vaults    object = "vaults"    // all vaults of the caller; a form names one
 	recording object = "recording" // {id}, in the caller's keep
 	receipt   object = "receipt"   // {id}, in the caller's keep
 	timer     object = "timer"     // {id}, in the caller's keep
@@ -82,6 +83,9 @@ func (p *portal) routes() []route {
 		{method: "POST", pattern: "/doors/{id}/pair", on: binding, keyholder: p.pairAgain, body: formBytes},
 		{method: "GET", pattern: "/doors/{id}/disconnect", on: binding, keyholder: p.disconnectForm},
 		{method: "POST", pattern: "/doors/{id}/disconnect", on: binding, keyholder: p.disconnect, body: formBytes},
+		{method: "POST", pattern: "/doors/{id}/move", on: binding, keyholder: p.moveDoor, body: formBytes},
+		{method: "POST", pattern: "/vaults", on: vaults, keyholder: p.addVault, body: formBytes},
+		{method: "POST", pattern: "/vaults/enter", on: vaults, keyholder: p.enterVault, body: formBytes},
 		{method: "GET", pattern: "/erase", on: keep, keyholder: p.eraseAllForm},
 		{method: "POST", pattern: "/erase", on: keep, keyholder: p.eraseAll, body: formBytes},
 		{method: "GET", pattern: "/receipts/{id}", on: receipt, keyholder: p.receipt},

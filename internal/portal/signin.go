@@ -56,9 +56,9 @@ func (p *portal) setup(w http.ResponseWriter, r *http.Request, link string) erro
 	// From here the account stands, and its kit must be shown whatever else
 	// fails: what is missing is made at the next visit.
 	p.welcome(w, in)
-	room, err := p.enter(r.Context(), in.Who)
+	v, err := p.enter(r.Context(), in.Who, in.Cookie, hearkeep.VaultID{})
 	if err == nil {
-		err = p.pairing(r.Context(), &visit{in.Who, room, in.Cookie})
+		err = p.pairing(r.Context(), v)
 	}
 	if err != nil {
 		p.Log.Error("after set-up", "account", in.Who.Account(), "err", err)
@@ -132,6 +132,7 @@ func (p *portal) signOut(w http.ResponseWriter, r *http.Request) error {
 		p.codes.forget(c.Value)
 	}
 	p.setCookie(w, "hearkeep", "", time.Time{})
+	p.setCookie(w, vaultCookie, "", time.Time{})
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,18 +14,20 @@ import (
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
 
-// visit is one request of somebody signed in, with their keep entered.
+// visit is one request of somebody signed in, with one of their vaults entered.
 type visit struct {
 	who    identity.Verified
 	room   *vault.Room
 	cookie string
+	held   []vault.Held // all their vaults, the first one first
 }
 
 // knownFor is how long a browser stays known, which spares its person the
 // limits that strangers' attempts run into.
 const knownFor = 400 * 24 * time.Hour // the longest a browser keeps a cookie: RFC 6265bis
 
-// visit admits whoever the session cookie shows, to their own keep.
+// visit admits whoever the session cookie shows, to the vault that their
+// browser has open.
 func (p *portal) visit(r *http.Request) (*visit, error) {
 	cookie, err := r.Cookie(p.cookieName("hearkeep"))
 	if err != nil {
@@ -34,21 +37,32 @@ func (p *portal) visit(r *http.Request) (*visit, error) {
 	if err != nil {
 		return nil, err
 	}
-	room, err := p.enter(r.Context(), who)
-	if err != nil {
-		return nil, err
-	}
-	return &visit{who: who, room: room, cookie: cookie.Value}, nil
+	return p.enter(r.Context(), who, cookie.Value, p.opened(r))
 }
 
-// enter opens the personal keep of who. It is made here if the program was
-// stopped between making the account and making its keep.
-func (p *portal) enter(ctx context.Context, who identity.Verified) (*vault.Room, error) {
-	id, err := p.Keep.Create(ctx, who) // the first vault, whether it is there or not
-	if err != nil {
+// enter opens the wanted vault if who holds it, else their first. That one is
+// made here if the program was stopped between making the account and its keep.
+func (p *portal) enter(ctx context.Context, who identity.Verified, cookie string, want hearkeep.VaultID) (*visit, error) {
+	v := &visit{who: who, cookie: cookie}
+	var err error
+	if v.held, err = p.Keep.Vaults(ctx, who); err != nil {
 		return nil, err
 	}
-	return p.Keep.Enter(ctx, who, id)
+	if len(v.held) == 0 {
+		first, err := p.Keep.Create(ctx, who)
+		if err != nil {
+			return nil, err
+		}
+		v.held = []vault.Held{{ID: first}}
+	}
+	open := v.held[0].ID
+	if slices.ContainsFunc(v.held, func(h vault.Held) bool { return h.ID == want }) {
+		open = want
+	}
+	if v.room, err = p.Keep.Enter(ctx, who, open); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // inbox admits the device whose token the request bears.
