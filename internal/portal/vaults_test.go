@@ -310,6 +310,11 @@ func TestMoveTerminal(t *testing.T) {
 	anna.post("/doors/"+old.ID.String()+"/pair", nil)
 	_, page := anna.get("/")
 	unused := code(t, page)
+	phone := h.stranger() // another session of hers, which is shown a line of its own
+	phone.post("/sign-in", url.Values{"name": {"Anna"}, "passphrase": {passphrase}})
+	phone.post("/doors/"+old.ID.String()+"/pair", nil)
+	_, page = phone.get("/")
+	onPhone := code(t, page)
 
 	resp, _ := anna.post("/doors/"+old.ID.String()+"/move", url.Values{"vault": {living.String()}})
 	moved, ok := anna.doorIn(living, hearkeep.SourceSay)
@@ -323,13 +328,15 @@ func TestMoveTerminal(t *testing.T) {
 	if fresh == unused {
 		t.Error("the line of the door of before is still shown")
 	}
-	for name, token := range map[string]string{"the token of before": token, "a line of before": ""} {
-		if token == "" {
-			if resp, _ := h.stranger().postJSON("/v1/pair", map[string]string{"code": unused}); resp.StatusCode == http.StatusOK {
-				t.Errorf("%s is taken", name)
-			}
-		} else if resp, _ := anna.say(token, "audio/wav", h.speech); resp.StatusCode != http.StatusUnauthorized {
-			t.Errorf("%s answers %d", name, resp.StatusCode)
+	if _, page = phone.get("/"); strings.Contains(page, onPhone) {
+		t.Error("another session is still shown a line of the door of before")
+	}
+	if resp, _ := anna.say(token, "audio/wav", h.speech); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the token of before answers %d, want 401", resp.StatusCode)
+	}
+	for _, line := range []string{unused, onPhone} {
+		if resp, _ := h.stranger().postJSON("/v1/pair", map[string]string{"code": line}); resp.StatusCode == http.StatusOK {
+			t.Error("a line of the door of before pairs")
 		}
 	}
 	// A line is shown in the vault that it is for.
