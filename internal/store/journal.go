@@ -32,10 +32,10 @@ type Journal struct {
 	syncing sync.Mutex // held by the one that syncs for all; taken before mu
 	mu      sync.Mutex
 	f       journalFile
-	written int64 // length of the whole lines in the file
-	synced  int64 // length of those that are on disk
-	cuts    int   // how often a failed sync cut lines off
-	failed  error // why it cut the last time
+	written int64   // length of the whole lines in the file
+	synced  int64   // length of those that are on disk
+	cuts    []int64 // where the file was cut back to, by each sync that failed
+	failed  error   // why it cut the last time
 }
 
 // journalFile is *os.File, or a disk that fails, in tests.
@@ -121,7 +121,7 @@ func (j *Journal) write(line []byte) (end int64, cuts int, err error) {
 		return 0, 0, errors.Join(err, j.f.Truncate(j.written))
 	}
 	j.written += int64(len(line))
-	return j.written, j.cuts, nil
+	return j.written, len(j.cuts), nil
 }
 
 // sync returns after the file was synced up to end. Where that fails it cuts
@@ -131,8 +131,11 @@ func (j *Journal) sync(end int64, cuts int) error {
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
 	j.mu.Lock()
-	if j.cuts != cuts {
+	if len(j.cuts) != cuts {
 		defer j.mu.Unlock()
+		if end <= j.cuts[cuts] {
+			return nil // another's sync reached it before the one that failed
+		}
 		return j.failed
 	}
 	if j.synced >= end {
@@ -150,7 +153,7 @@ func (j *Journal) sync(end int64, cuts int) error {
 		j.synced = upTo
 		return nil
 	}
-	j.cuts++
+	j.cuts = append(j.cuts, j.synced)
 	j.failed = errors.Join(err, j.f.Truncate(j.synced))
 	j.written = j.synced
 	return j.failed
