@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/store"
@@ -121,12 +123,58 @@ func (l *Ledger) checkHead(ctx context.Context) error {
 		if have != size {
 			return fmt.Errorf("%w: %d entries, signed are %d", ErrForked, have, size)
 		}
-		return l.compare(size, root, hashes(ctx, tx))
+		if err := l.compare(size, root, hashes(ctx, tx)); err != nil {
+			return err
+		}
+		l.high.Store(size)
+		return nil
 	})
 }
 
+// extends says whether the signed checkpoint is that of the entries there are.
+func (l *Ledger) extends(ctx context.Context, tx *store.Tx, size int64) error {
+	signed, root, err := l.signedHead(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if signed != size {
+		return fmt.Errorf("%w: %d entries, signed are %d", ErrForked, size, signed)
+	}
+	return l.compare(size, root, hashes(ctx, tx))
+}
+
+// checkRow compares what stands beside a body with what it says. A body that
+// is gone before its year is over was not expired by us.
+func checkRow(row store.LedgerEntry, now time.Time) error {
+	if row.Body == nil {
+		if row.At.After(now.AddDate(-1, 0, 1)) {
+			return fmt.Errorf("%w: the body of entry %d is gone before its time", ErrForked, row.Seq)
+		}
+		return nil
+	}
+	if Leaf(row.Salt, row.Body) != row.Leaf {
+		return fmt.Errorf("%w: entry %d is altered", ErrForked, row.Seq)
+	}
+	var e Entry
+	if err := json.Unmarshal(row.Body, &e); err != nil {
+		return fmt.Errorf("%w: entry %d cannot be read", ErrForked, row.Seq)
+	}
+	if string(e.Kind) != row.Kind || !e.At.Equal(row.At) || value(e.Vault) != row.Vault || value(e.Account) != row.Account {
+		return fmt.Errorf("%w: entry %d is filed under what it does not say", ErrForked, row.Seq)
+	}
+	return nil
+}
+
+// value is what p points at, or zero.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
 // Verify recomputes the whole tree from its leaves and, where a body is still
-// there, its leaf from the body.
+// there, its leaf and what it is filed under from the body.
 func (l *Ledger) Verify(ctx context.Context) error {
 	if err := l.checkHead(ctx); err != nil {
 		return err
@@ -153,8 +201,11 @@ func (l *Ledger) Verify(ctx context.Context) error {
 				return fmt.Errorf("%w: entry %d is missing", ErrForked, n)
 			}
 			for _, row := range rows {
-				if row.Seq != n || (row.Body != nil && Leaf(row.Salt, row.Body) != row.Leaf) {
-					return fmt.Errorf("%w: entry %d is altered", ErrForked, n)
+				if row.Seq != n {
+					return fmt.Errorf("%w: entry %d is missing", ErrForked, n)
+				}
+				if err := checkRow(row, time.Now()); err != nil {
+					return err
 				}
 				hs, err := tlog.StoredHashes(n, row.Leaf[:], own)
 				if err != nil {

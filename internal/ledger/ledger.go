@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -73,6 +74,7 @@ type Ledger struct {
 	store  store.Store
 	signer note.Signer
 	known  note.Verifiers
+	high   atomic.Int64 // entries that are known to be on the disk
 }
 
 // Write appends entries in a transaction of their own and returns the number
@@ -86,7 +88,11 @@ func (l *Ledger) Write(ctx context.Context, entries ...Entry) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("ledger: write: %w", err)
 	}
-	return seq, nil
+	for next := seq + int64(len(entries)); ; {
+		if high := l.high.Load(); next <= high || l.high.CompareAndSwap(high, next) {
+			return seq, nil
+		}
+	}
 }
 
 // Append adds entries to the transaction that they concern, signs the new
@@ -95,6 +101,13 @@ func (l *Ledger) Append(ctx context.Context, tx *store.Tx, entries ...Entry) (in
 	size, err := tx.Ledger.Size(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("ledger: size: %w", err)
+	}
+	// What was cut off behind our back is not signed as if it had never been.
+	if high := l.high.Load(); size < high {
+		return 0, fmt.Errorf("%w: %d entries, where %d were written", ErrForked, size, high)
+	}
+	if err := l.extends(ctx, tx, size); err != nil {
+		return 0, err
 	}
 	first := size
 	for _, e := range entries {

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -136,6 +137,60 @@ func TestAlteredLogIsRefused(t *testing.T) {
 				t.Errorf("open: got %v, want ErrForked", err)
 			}
 		})
+	}
+}
+
+// Rows that were written behind the ledger's back are found by Verify, and a
+// log that was cut while the program ran is not signed as if it were whole.
+func TestWrittenRowsAreFound(t *testing.T) {
+	for name, statement := range map[string]string{
+		"hidden from its vault": `UPDATE ledger_entries SET vault = NULL, account = NULL WHERE seq = 1`,
+		"another kind":          `UPDATE ledger_entries SET kind = 'signed-in' WHERE seq = 1`,
+		"another time":          `UPDATE ledger_entries SET at = at + 1 WHERE seq = 1`,
+		"a body gone early":     `UPDATE ledger_entries SET body = NULL, salt = NULL WHERE seq = 1`,
+		"a body rewritten":      `UPDATE ledger_entries SET body = replace(body, 'listen', 'browse') WHERE seq = 1`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, ctx := open(t), t.Context()
+			for range 4 {
+				if _, err := f.log.Write(ctx, entry(hearkeep.NewID[hearkeep.VaultID](), hearkeep.NewID[hearkeep.AccountID]())); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.rewrite(t, statement)
+			if err := f.log.Verify(ctx); !errors.Is(err, ledger.ErrForked) {
+				t.Errorf("verify: got %v, want ErrForked", err)
+			}
+		})
+	}
+	t.Run("cut while running", func(t *testing.T) {
+		f, ctx := open(t), t.Context()
+		for range 4 {
+			if _, err := f.log.Write(ctx, entry(hearkeep.NewID[hearkeep.VaultID](), hearkeep.NewID[hearkeep.AccountID]())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.rewrite(t, `DELETE FROM ledger_entries WHERE seq = 3`)
+		if _, err := f.log.Write(ctx, entry(hearkeep.NewID[hearkeep.VaultID](), hearkeep.NewID[hearkeep.AccountID]())); !errors.Is(err, ledger.ErrForked) {
+			t.Errorf("write after the cut: got %v, want ErrForked", err)
+		}
+	})
+}
+
+// rewrite writes rows as an intruder with the database file can.
+func (f fixture) rewrite(t *testing.T, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(filepath.Dir(f.key), "hearkeep.db")+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	res, err := db.ExecContext(t.Context(), statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		t.Fatalf("%s changed %d rows, %v", statement, n, err)
 	}
 }
 
