@@ -59,7 +59,11 @@ func (cmd serveCmd) listen(log *slog.Logger) (*front, error) {
 	if f.origin, err = f.flags.check(host, port, cmd.Origin); err != nil {
 		return nil, err
 	}
-	if f.listener, err = bind(cmd.Listen, "--listen"); err != nil {
+	take := bind
+	if f.flags.TLS == "off" && len(f.flags.BehindProxy) == 0 {
+		take = bindLoopback
+	}
+	if f.listener, err = take(cmd.Listen, "--listen"); err != nil {
 		return nil, err
 	}
 	if f.origin == nil {
@@ -153,10 +157,14 @@ func (h httpsFlags) plainAddress() (addr, flag string) {
 func bind(addr, flag string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, codedError{exitInUse, hearkeep.Errorf(hearkeep.Conflict, "The address %s is not free.", addr).
-			WithHint("Is another Hearkeep running? Stop it, or choose another port with %s.", flag).Because(err)}
+		return nil, codedError{exitInUse, notFree(addr, flag, err)}
 	}
 	return l, nil
+}
+
+func notFree(addr, flag string, err error) error {
+	return hearkeep.Errorf(hearkeep.Conflict, "The address %s is not free.", addr).
+		WithHint("Is another Hearkeep running? Stop it, or choose another port with %s.", flag).Because(err)
 }
 
 func portOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }

@@ -28,9 +28,15 @@ func (s schedule) run(ctx context.Context) error {
 	next := make([]time.Time, len(s.tasks))
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
-	for now := time.Now(); ; {
+	began := time.Now()
+	for now := began; ; {
+		if jumped := clockJump(began, now, time.Since(began)); jumped > maxJump {
+			// Retention is not carried out on the word of a clock that lies.
+			s.log.Error("the clock jumped; nothing expires until Hearkeep is started anew", "by", jumped)
+			now = time.Time{}
+		}
 		for i, t := range s.tasks {
-			if now.Before(next[i]) {
+			if now.IsZero() || now.Before(next[i]) {
 				continue
 			}
 			next[i] = now.Add(t.every)
@@ -44,6 +50,17 @@ func (s schedule) run(ctx context.Context) error {
 		case now = <-tick.C:
 		}
 	}
+}
+
+// maxJump is how far the clock on the wall may run from the one that only
+// counts, before it is not believed: more than summer time or a leap, less
+// than any retention.
+const maxJump = 24 * time.Hour
+
+// clockJump is how far the wall's time from began to now is from the time
+// that was counted.
+func clockJump(began, now time.Time, counted time.Duration) time.Duration {
+	return (now.Round(0).Sub(began.Round(0)) - counted).Abs()
 }
 
 // sweep goes through what crashes may have left, a piece at a time.

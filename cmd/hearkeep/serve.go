@@ -18,6 +18,7 @@ import (
 	"github.com/hearkeep/hearkeep/internal/store"
 	"github.com/hearkeep/hearkeep/internal/understand"
 	"github.com/hearkeep/hearkeep/internal/vault"
+	"golang.org/x/sys/unix"
 )
 
 type serveCmd struct {
@@ -38,6 +39,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	log := cmd.logger(c)
+	keepMemoryPrivate(log)
 	front, err := cmd.listen(log)
 	if err != nil {
 		return err
@@ -204,6 +206,18 @@ func serve(ctx context.Context, l net.Listener, handler http.Handler, log *slog.
 		}
 	}
 	return errors.Join(first, err)
+}
+
+// keepMemoryPrivate keeps the keys of whoever is signed in out of core dumps
+// and from other processes of the same user. Where a kernel pipes dumps, a
+// limit of 0 is ignored and 1 means none.
+func keepMemoryPrivate(log *slog.Logger) {
+	err := errors.Join(
+		unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}),
+		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0))
+	if err != nil {
+		log.Warn("core dumps are not switched off", "err", err)
+	}
 }
 
 // byVoice lets room act forget and count without knowing vaults.
