@@ -179,6 +179,7 @@ func signsIn(link, passphrase string, next http.Handler) http.Handler {
 // tell prints the way in and what to look at.
 func (h *demoHome) tell(out io.Writer, origin, link, dir string, scratch bool) {
 	h.table(out)
+	dir = filepath.Clean(dir)
 	fmt.Fprintf(out, `
 Open this; it signs you in for as long as the demo runs:
 
@@ -189,15 +190,16 @@ Open this; it signs you in for as long as the demo runs:
 What to look at:
   The history    what was said, by room and day; play a recording, see what was done and how long it took
   Bathroom       answered like every other room, and nowhere in the history: its rule is to keep nothing
-  Bedroom        alarms asked for after ten at night rang, and nothing was kept: its quiet hours
+  Bedroom        alarms were set after ten at night, and nothing was kept: its quiet hours
   Study          words without sound: its rule is to keep words only
   Delete one     and look at the receipt
   Doors          their rules; Home Assistant can dial them at 127.0.0.1 while the demo runs
-  %s
-`, origin, link, origin, demoName, h.passphrase, "The disk      "+" what a thief of it would get: hearkeep check --keep "+dir)
+  The disk       what a thief of it would find: grep -r pasta %s
+  Its operator   hearkeep doctor --keep %s --listen %s
+`, origin, link, origin, demoName, h.passphrase, dir, dir, strings.TrimPrefix(origin, "http://"))
 	if scratch {
 		fmt.Fprintf(out, "\nIt all lies in %s and goes when this ends (Ctrl-C).\n", dir)
 	} else {
-		fmt.Fprintf(out, "\nIt all lies in %s and stays there; hearkeep serve --keep %s opens it again.\n", filepath.Clean(dir), filepath.Clean(dir))
+		fmt.Fprintf(out, "\nIt all lies in %s and stays there; hearkeep serve --keep %s opens it again.\n", dir, dir)
 	}
 }

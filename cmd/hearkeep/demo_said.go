@@ -99,33 +99,33 @@ type habit struct {
 
 func habits() []habit {
 	return []habit{
-		{workdays, 60, 650, roomBathroom, mother, []string{"what time is it"}, 0, ""},
-		{weekends, 100, 910, roomBathroom, son, []string{"set a bath timer for twenty minutes"}, 0, ""},
-		{daily, 100, 2045, roomBathroom, daughter, []string{"set a bath timer for fifteen minutes"}, 0, ""},
+		{workdays, 40, 650, roomBathroom, mother, []string{"what time is it"}, 0, ""},
+		{weekends, 70, 910, roomBathroom, son, []string{"set a bath timer for twenty minutes"}, 0, ""},
+		{daily, 40, 2045, roomBathroom, daughter, []string{"set a bath timer for fifteen minutes"}, 0, ""},
 
-		{workdays, 80, 705, roomKitchen, father, []string{"set an egg timer for six minutes", "set a coffee timer for four minutes"}, 0, ""},
-		{workdays, 40, 722, roomKitchen, mother, []string{"what time is it", "what's the time"}, 0, ""},
+		{workdays, 65, 705, roomKitchen, father, []string{"set an egg timer for six minutes", "set a coffee timer for four minutes"}, 0, ""},
+		{workdays, 25, 722, roomKitchen, mother, []string{"what time is it", "what's the time"}, 0, ""},
 		{weekends, 90, 935, roomKitchen, father, []string{"set an egg timer for seven minutes", "set a timer for five minutes"}, 0, ""},
-		{daily, 55, 1210, roomKitchen, mother, []string{"set a pasta timer for nine minutes", "set a rice timer for eighteen minutes", "set a soup timer for half an hour"}, 6 * time.Minute, "how much time is left"},
+		{daily, 45, 1210, roomKitchen, mother, []string{"set a pasta timer for nine minutes", "set a rice timer for eighteen minutes", "set a soup timer for half an hour"}, 6 * time.Minute, "how much time is left"},
 		{weekends, 70, 1440, roomKitchen, daughter, []string{"set a cake timer for forty five minutes", "set a cookie timer for twelve minutes"}, 0, ""},
 		{daily, 100, 1820, roomKitchen, father, []string{"set a pizza timer for twelve minutes", "set a potato timer for twenty minutes", "set a chicken timer for one hour"}, 0, ""},
 		{daily, 25, 1826, roomKitchen, mother, []string{"add two minutes to the timer", "add five minutes"}, 0, ""},
 
-		{workdays, 55, 915, roomStudy, father, []string{"set a timer for twenty five minutes"}, 26 * time.Minute, "set a break timer for five minutes"},
+		{workdays, 40, 915, roomStudy, father, []string{"set a timer for twenty five minutes"}, 26 * time.Minute, "set a break timer for five minutes"},
 		{workdays, 40, 1105, roomStudy, father, []string{"what is the date today", "what day is it"}, 0, ""},
 		{workdays, 55, 1530, roomStudy, daughter, []string{"set a homework timer for forty minutes"}, 0, ""},
 
-		{workdays, 45, 1645, roomLiving, son, []string{"set a timer for half an hour", "set a timer for one hour"}, 0, ""},
-		{daily, 45, 1932, roomLiving, mother, []string{ // to each other, not to the door
+		{workdays, 35, 1645, roomLiving, son, []string{"set a timer for half an hour", "set a timer for one hour"}, 0, ""},
+		{daily, 35, 1932, roomLiving, mother, []string{ // to each other, not to the door
 			"did you see where i left my keys this morning",
 			"i think we should call your sister before the weekend",
 			"the neighbours are painting their fence again",
 		}, 0, ""},
-		{daily, 40, 2005, roomLiving, daughter, []string{"what time is it", "how many timers are there"}, 0, ""},
+		{daily, 30, 2005, roomLiving, daughter, []string{"what time is it", "how many timers are there"}, 0, ""},
 		{weekends, 60, 1100, roomLiving, son, []string{"what time is it"}, 0, ""},
 
-		{workdays, 70, 2140, roomBedroom, mother, []string{"wake me up at six forty five", "wake me up at seven o'clock"}, 0, ""},
-		{daily, 60, 2235, roomBedroom, father, []string{"set an alarm for six thirty", "wake me up at six forty five"}, 0, ""},
+		{workdays, 55, 2140, roomBedroom, mother, []string{"wake me up at six forty five", "wake me up at seven o'clock"}, 0, ""},
+		{daily, 45, 2235, roomBedroom, father, []string{"set an alarm for six thirty", "wake me up at six forty five"}, 0, ""},
 		{weekends, 50, 845, roomBedroom, mother, []string{"what time is it"}, 0, ""},
 	}
 }
@@ -146,6 +146,7 @@ func events() []occasion {
 		{7, 1231, roomStudy, father, "set a parking timer for two hours"},
 		{5, 1902, roomKitchen, daughter, "delete what i just said"},
 		{3, 1715, roomKitchen, mother, "set a bread timer for forty five minutes"},
+		{1, 1735, roomBathroom, daughter, "set a bath timer for fifteen minutes"},
 		{1, 1905, roomLiving, mother, "what do you keep of me"},
 		{1, 1951, roomLiving, daughter, "set a cookie timer for twelve minutes"},
 		{1, 1952, roomLiving, daughter, "delete what i just said"},

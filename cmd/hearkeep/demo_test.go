@@ -125,7 +125,7 @@ func TestSaid(t *testing.T) {
 			t.Errorf("%d things were said in the %s", rooms[r.name], r.name)
 		}
 	}
-	if n := len(all); n < 150 || n > 300 {
+	if n := len(all); n < 120 || n > 200 {
 		t.Errorf("%d things were said", n)
 	}
 }

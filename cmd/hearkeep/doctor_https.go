@@ -36,7 +36,7 @@ func (d *doctor) https() {
 	case u.Scheme == "https":
 		d.ok("https", "Sign-ins and passkeys are bound to %s.", k.Origin)
 	default:
-		d.note("https", "hearkeep serve --tls local …   (docs/https.md)", "The portal is for this machine only, at %s: other devices have no microphone and no passkeys without HTTPS.", k.Origin)
+		d.note("https", "docs/https.md has the ways to HTTPS; in a home, hearkeep serve --tls local", "The portal is for this machine only, at %s: other devices need HTTPS.", k.Origin)
 	}
 	d.authority()
 	d.public()

@@ -88,7 +88,7 @@ func (d *doctor) engines(ctx context.Context) {
 	if _, err := speech.NewVoiceActivity(); err != nil {
 		d.problem("speech", "install Hearkeep anew", "Where speech begins and ends is not found: %s.", firstLine(err))
 	} else {
-		d.ok("speech", "The network that finds where speech begins and ends loads; it is part of the program.")
+		d.ok("speech", "What finds where speech begins and ends loads; it is part of the program.")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*quickly)
 	defer cancel()
@@ -126,7 +126,7 @@ func (d *doctor) cage(ctx context.Context, engine *speech.Engine) {
 		d.note("speech", "docs/speech.md says what that means", "The speech engines are confined less than they should be. %s", lack)
 	}
 	if len(cage.Missing) == 0 {
-		d.ok("speech", "The speech engines are confined: no network, no files but their own, no privileges.")
+		d.ok("speech", "The engines are confined: no network, no files but theirs, no privileges.")
 	}
 }
 

@@ -68,14 +68,14 @@ func (d *doctor) databases(ctx context.Context, st store.Store) {
 	case err != nil:
 		d.damage("database", d.restore(), "%s", firstLine(err))
 	default:
-		d.ok("database", "%s and %s were read back in %s: whole, and of this program's version.", fileRows, fileKeys, took(begin))
+		d.ok("database", "%s and %s are whole and of this version; read back in %s.", fileRows, fileKeys, took(begin))
 	}
 	sum, people, err := totals(ctx, st)
 	if err != nil {
 		d.problem("database", "hearkeep check --keep "+d.Keep, "What is kept cannot be counted: %s.", firstLine(err))
 		return
 	}
-	d.ok("database", "%s of %s, %s. That each opens to what was heard: hearkeep check reads all of it.",
+	d.ok("database", "%s of %s, %s; hearkeep check reads all of it back.",
 		countOf(sum.Recordings, "recording"), countOf(people, "vault"), bytesText(sum.Bytes))
 }
 
