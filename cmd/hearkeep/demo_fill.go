@@ -137,8 +137,10 @@ func synthesise(ctx context.Context, voice []string, text string) ([]byte, error
 	return os.ReadFile(file)
 }
 
-// hear takes one utterance through the whole path, as if at its time.
+// hear takes one utterance through the whole path, as if at its time. Once
+// begun, it ends whatever happens to ctx.
 func (h *demoHome) hear(ctx context.Context, u utterance, wav []byte) error {
+	ctx = context.WithoutCancel(ctx)
 	in, err := h.folder.keep.Listener(ctx, h.doors[u.room])
 	if err != nil {
 		return err
