@@ -29,6 +29,7 @@ import (
 const (
 	MaxBytes    = 32 << 20
 	MaxDuration = 2 * time.Minute
+	MaxSamples  = 12_000_000 // two minutes of CD stereo: a small file can hold very many more
 )
 
 // Deadlines of the stages. Recognition has as long again as the audio is.

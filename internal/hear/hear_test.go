@@ -332,7 +332,8 @@ func TestBadInput(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"empty": nil, "text": []byte("this is not audio at all, just text"),
 		"truncated": good[:len(good)/2], "a PDF": []byte("%PDF-1.7 and more"),
-		"too long": sound.EncodeWAV(make([]int16, int(hear.MaxDuration.Seconds()+1)*8000), 8000),
+		"too dense": command(t, "sox", "-n", "-r", "192000", "-c", "8", "-b", "16", "OUT", "synth", "10", "sine", "300"),
+		"too long":  sound.EncodeWAV(make([]int16, int(hear.MaxDuration.Seconds()+1)*8000), 8000),
 	} {
 		var got told
 		err := f.ear.Hear(t.Context(), f.anna.Inbox, data, got.take)

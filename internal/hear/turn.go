@@ -68,7 +68,7 @@ func (t *turn) timed(ctx context.Context, stage hearkeep.Stage, within time.Dura
 // decode reads a file; the only stage whose failure is the caller's.
 func (t *turn) decode(data []byte) (err error) {
 	t.timed(context.Background(), hearkeep.StageDecode, recogniseWithin, func(context.Context) (string, string) {
-		t.clip, _, err = sound.Decode(data, sound.Limits{MaxBytes: MaxBytes, MaxDuration: MaxDuration})
+		t.clip, _, err = sound.Decode(data, sound.Limits{MaxBytes: MaxBytes, MaxDuration: MaxDuration, MaxSamples: MaxSamples})
 		return "", ""
 	})
 	return err

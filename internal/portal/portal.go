@@ -72,16 +72,19 @@ type Checkpointer interface {
 // portal is the handler's state. Everything but codes is read-only.
 type portal struct {
 	Config
-	origin  *url.URL
-	hosts   []string
-	pages   *pages
-	codes   codes
-	uploads chan struct{} // a token per upload that is in memory
+	origin *url.URL
+	hosts  []string
+	pages  *pages
+	codes  codes
+	seats  *seats // for sound that is in memory
 }
 
 // uploadsAtOnce bounds the memory that uploads take: each is held whole, since
 // a temporary file would be speech on the disk in the clear.
-const uploadsAtOnce = 4
+const (
+	uploadsAtOnce = 6
+	uploadsOfOne  = 2 // of one vault
+)
 
 // New returns the portal's handler. It fails on a configuration that would
 // send cookies in the clear over a network.
@@ -104,12 +107,12 @@ func New(c Config) (http.Handler, error) {
 		return nil, err
 	}
 	p := &portal{
-		Config:  c,
-		origin:  origin,
-		hosts:   append(hostsOf(origin), c.Hosts...),
-		pages:   pages,
-		codes:   codes{now: c.Now},
-		uploads: make(chan struct{}, uploadsAtOnce),
+		Config: c,
+		origin: origin,
+		hosts:  append(hostsOf(origin), c.Hosts...),
+		pages:  pages,
+		codes:  codes{now: c.Now},
+		seats:  newSeats(uploadsAtOnce, uploadsOfOne),
 	}
 	crossOrigin := http.NewCrossOriginProtection()
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

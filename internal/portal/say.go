@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/hear"
@@ -33,7 +35,7 @@ type unkeptPage struct {
 
 // upload hears a file from a form and shows what became of it.
 func (p *portal) upload(w http.ResponseWriter, r *http.Request, v *visit) error {
-	release, err := p.holdUpload(r)
+	release, err := p.holdUpload(w, r, v.room.ID())
 	if err != nil {
 		return err
 	}
@@ -71,14 +73,28 @@ func (p *portal) upload(w http.ResponseWriter, r *http.Request, v *visit) error 
 	return nil
 }
 
-// holdUpload waits for one of the few places for sound in memory.
-func (p *portal) holdUpload(r *http.Request) (release func(), err error) {
-	select {
-	case p.uploads <- struct{}{}:
-		return func() { <-p.uploads }, nil
-	case <-r.Context().Done():
-		return nil, hearkeep.Errorf(hearkeep.Unavailable, "The upload was given up.").Because(r.Context().Err())
+// sendWithin is how long a sound may take to arrive, and seatWithin how long
+// it waits for a place in memory.
+const (
+	sendWithin = 90 * time.Second
+	seatWithin = 10 * time.Second
+)
+
+// holdUpload waits for one of the few places for sound in memory. A vault has
+// its share of them and no more, and a sender who is slow loses his: nobody
+// holds everybody's speech.
+func (p *portal) holdUpload(w http.ResponseWriter, r *http.Request, of hearkeep.VaultID) (release func(), err error) {
+	wait, cancel := context.WithTimeout(r.Context(), seatWithin)
+	defer cancel()
+	if release, err = p.seats.take(wait, of); err != nil {
+		return nil, hearkeep.Errorf(hearkeep.Unavailable, "Too much is being sent at once.").WithHint("Try again in a moment.").Because(err)
 	}
+	// A server without deadlines, as in tests, has none to set.
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(sendWithin)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		release()
+		return nil, err
+	}
+	return release, nil
 }
 
 // formFile reads one file of a multipart form into memory. ParseMultipartForm
@@ -134,13 +150,14 @@ func (p *portal) say(w http.ResponseWriter, r *http.Request, in *vault.Inbox) er
 	if err != nil || !text && kind != "application/octet-stream" && !strings.HasPrefix(kind, "audio/") {
 		return hearkeep.Errorf(hearkeep.Invalid, "Send sound as audio/* or a sentence as text/plain.").Because(err)
 	}
-	release, err := p.holdUpload(r)
-	if err != nil {
-		return err
-	}
-	defer release()
 	if text {
 		r.Body = http.MaxBytesReader(w, r.Body, maxText)
+	} else {
+		release, err := p.holdUpload(w, r, in.Vault())
+		if err != nil {
+			return err
+		}
+		defer release()
 	}
 	data, err := wholeBody(r)
 	if err != nil {

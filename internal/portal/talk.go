@@ -58,7 +58,7 @@ func (p *portal) talk(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "audio/wav" {
 		return hearkeep.Errorf(hearkeep.Invalid, "Send sound as audio/wav.").Because(err)
 	}
-	release, err := p.holdUpload(r)
+	release, err := p.holdUpload(w, r, v.room.ID())
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ func (c Clip) Duration() time.Duration { return duration(int64(len(c.Samples)), 
 type Limits struct {
 	MaxBytes    int64         // of the file as it was sent
 	MaxDuration time.Duration // of the audio in it
+	MaxSamples  int64         // of all channels together, at the file's own rate; not positive: no bound
 }
 
 // Info tells what a decoded file was.
@@ -66,7 +67,7 @@ func Decode(data []byte, limit Limits) (Clip, Info, error) {
 		return Clip{}, Info{}, hearkeep.Errorf(hearkeep.TooLarge, "This file has %s; at most %s are accepted.", size(int64(len(data))), size(limit.MaxBytes)).
 			WithHint("Send it in parts, or as FLAC or MP3, which are smaller.")
 	}
-	m := &mixer{maxDuration: limit.MaxDuration}
+	m := &mixer{maxDuration: limit.MaxDuration, maxSamples: limit.MaxSamples}
 	if err := decodeInto(m, data); err != nil {
 		return Clip{}, Info{}, err
 	}
@@ -117,6 +118,7 @@ func (l Limits) orDefault() Limits {
 // that memory holds one block of the source and the 16 kHz result, no more.
 type mixer struct {
 	maxDuration time.Duration
+	maxSamples  int64
 
 	info      Info
 	frames    int64 // sample frames taken: one sample of each channel
@@ -136,6 +138,9 @@ func (m *mixer) open(info Info, length int64) error {
 	}
 	m.info = info
 	m.maxFrames = int64(m.maxDuration.Seconds() * float64(info.Rate))
+	if dense := m.maxSamples / int64(info.Channels); m.maxSamples > 0 && dense < m.maxFrames {
+		m.maxFrames = dense
+	}
 	if length > m.maxFrames {
 		return m.tooLong()
 	}
@@ -172,7 +177,7 @@ func (m *mixer) close() []int16 { return m.resampler.close() }
 
 func (m *mixer) tooLong() error {
 	return hearkeep.Errorf(hearkeep.TooLarge, "This recording is longer than %s, which is the most that is accepted.", m.maxDuration).
-		WithHint("Send it in parts.")
+		WithHint("Send it in parts, or with fewer channels and a lower rate.")
 }
 
 // Trim returns a copy of the samples begin to end, end excluded, both clamped
