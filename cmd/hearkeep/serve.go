@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/hearkeep/hearkeep"
-	"github.com/hearkeep/hearkeep/internal/act"
-	"github.com/hearkeep/hearkeep/internal/hear"
 	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/portal"
 	"github.com/hearkeep/hearkeep/internal/speech"
@@ -54,51 +52,27 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 
-	desk, err := identity.New(identity.Config{Store: f.store, Ledger: f.ledger, House: f.house, Log: log})
+	r, err := openRooms(ctx, f, zone, bell{c.out}, log)
 	if err != nil {
 		return err
 	}
-	sentences, err := understand.English()
-	if err != nil {
-		return err
-	}
-	engine, err := startEngine(ctx, sentences, log)
-	if err != nil {
-		return err
-	}
-	defer engine.Close()
-	acts, err := act.New(ctx, act.Config{
-		Store: f.store, House: f.house, Location: zone, Log: log,
-		Forgetter: byVoice{f.keep}, Counter: byVoice{f.keep}, Ringer: bell{c.out},
-	})
-	if err != nil {
-		return err
-	}
-	voice, err := speech.NewVoiceActivity()
-	if err != nil {
-		return err
-	}
-	ear := hear.New(hear.Config{Engine: engine, Voice: voice, Sentences: sentences, Act: acts, Store: f.store, Log: log})
-	doors := hear.NewDoors(ear, f.keep, log)
-	handler, err := portal.New(portal.Config{
-		Identity: desk, Keep: f.keep, Ear: ear, Doors: doors, Act: acts, Ledger: f.ledger, Log: log, Zone: zone,
-		Origin: front.origin.String(), Trust: front.trust(),
-	})
+	defer r.close()
+	handler, err := portal.New(r.portal(front.origin.String(), front.trust()))
 	if err != nil {
 		return err
 	}
 	front.tell(c.out)
-	if err := greet(ctx, c, desk, engine, front.origin.String(), cmd.Keep); err != nil {
+	if err := greet(ctx, c, r.desk, r.engine, front.origin.String(), cmd.Keep); err != nil {
 		return err
 	}
 	tasks := schedule{log: log, tasks: []task{
 		{"expire recordings", 10 * time.Minute, func(ctx context.Context, now time.Time) error { _, err := f.keep.Expire(ctx, now); return err }},
-		{"expire sessions and links", time.Hour, desk.Expire},
+		{"expire sessions and links", time.Hour, r.desk.Expire},
 		{"expire ledger bodies", 24 * time.Hour, func(ctx context.Context, now time.Time) error { _, err := f.ledger.Expire(ctx, now); return err }},
 		{"sweep", time.Hour, sweep(f.keep)},
 		{"refill the reserve", time.Hour, func(context.Context, time.Time) error { return f.reserve.Refill() }},
 	}}
-	return serve(ctx, front.secured(), front.guard(handler), log, acts.Run, doors.Run, tasks.run, front.run)
+	return serve(ctx, front.secured(), front.guard(handler), log, r.acts.Run, r.doors.Run, tasks.run, front.run)
 }
 
 func (cmd serveCmd) zone() (*time.Location, error) {
