@@ -54,13 +54,13 @@ func says(words string) speech.Heard {
 }
 
 // voice is somebody who really speaks: Debian's flite.
-func voice(t *testing.T) []byte {
+func voice(t testing.TB) []byte {
 	t.Helper()
 	return command(t, "flite", "-voice", "slt", "-t", "set a timer for ten minutes", "-o", "OUT")
 }
 
 // command runs a program that writes a WAV file, and returns the file.
-func command(t *testing.T, name string, args ...string) []byte {
+func command(t testing.TB, name string, args ...string) []byte {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "out.wav")
 	for i := range args {
@@ -81,7 +81,7 @@ type fixture struct {
 	ear    *hear.Ear
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{Home: vaulttest.New(t), engine: &engine{heard: says("set a timer for ten minutes")}}
 	f.anna = f.Person(t, "Anna")

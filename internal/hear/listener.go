@@ -98,52 +98,25 @@ func (l *listener) Transcribe(ctx context.Context, how wyoming.Transcribe, audio
 // the other decides for itself.
 func (l *listener) collect(ctx context.Context, t *turn, how wyoming.Transcribe, audio *wyoming.Audio) error {
 	begin := time.Now()
-	var in intake
-	if l.relay != "" {
-		t.relayed = l.askRelay(ctx, t, how, &teed{audio, &in})
-		if t.relayed == nil { // what it did not take is still to come
-			for {
-				if _, err := (&teed{audio, &in}).Next(ctx); err != nil {
-					break
-				}
-			}
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-	} else if err := l.untilEnd(ctx, audio, &in); err != nil {
-		return err
+	in := intake{voice: l.ear.voice, options: speech.EndpointOptions{MaxWait: MaxDuration}}
+	if l.relay != "" { // it decides for itself when the speech is over: pauses are part of it
+		in.options.Trailing, in.options.MaxSpeech = MaxDuration, MaxDuration
 	}
-	t.clip = in.clip()
+	from := &teed{audio, &in}
+	if l.relay != "" {
+		t.relayed = l.askRelay(ctx, t, how, from)
+	}
+	for t.relayed == nil && !(l.relay == "" && in.over()) { // what no other engine took
+		if _, err := from.Next(ctx); err != nil {
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	t.clip, t.ended = in.clip(), in.endpoint()
 	t.turn.Stages = append(t.turn.Stages, hearkeep.StageTime{Stage: hearkeep.StageDecode, Took: time.Since(begin)})
 	return nil
-}
-
-// untilEnd reads until the audio ends or, at the rate of the recogniser,
-// until the speech in it has.
-func (l *listener) untilEnd(ctx context.Context, audio *wyoming.Audio, in *intake) error {
-	var end *speech.Endpointer
-	if l.ear.voice != nil {
-		end = speech.NewEndpointer(l.ear.voice, speech.EndpointOptions{MaxWait: MaxDuration})
-	}
-	for {
-		chunk, err := audio.Next(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return nil
-		}
-		samples := in.add(chunk)
-		if end == nil || chunk.Rate != hearkeep.SampleRate {
-			end = nil // a mixture of rates has no positions
-			continue
-		}
-		switch end.Feed(samples).Event {
-		case speech.EndpointEnded, speech.EndpointTooLong:
-			return nil
-		}
-	}
 }
 
 // wait keeps a recognised turn at hand for its handling, and keeps the one
@@ -300,22 +273,50 @@ func (t *teed) Next(ctx context.Context) (wyoming.AudioChunk, error) {
 	return chunk, err
 }
 
-// intake gathers PCM of any format as it comes.
+// intake gathers PCM of any format as it comes and, at the recogniser's rate,
+// finds the speech in it meanwhile, so that its end adds no time.
 type intake struct {
-	done []int16 // at hearkeep.SampleRate
-	rate int     // of raw
-	raw  []int16 // mono, not yet resampled
+	voice   *speech.VoiceActivity // nil: nothing is found meanwhile
+	options speech.EndpointOptions
+
+	done  []int16 // at hearkeep.SampleRate
+	rate  int     // of raw
+	raw   []int16 // mono, not yet resampled
+	mixed bool    // other rates came, so that positions mean nothing
+	ears  *speech.Endpointer
+	heard speech.Endpoint
 }
 
-// add takes a chunk, and returns its samples mixed down to mono.
-func (in *intake) add(c wyoming.AudioChunk) []int16 {
+// add takes a chunk.
+func (in *intake) add(c wyoming.AudioChunk) {
 	if c.Rate != in.rate {
 		in.settle()
 		in.rate = c.Rate
 	}
 	mono := mixDown(c)
 	in.raw = append(in.raw, mono...)
-	return mono
+	in.mixed = in.mixed || c.Rate != hearkeep.SampleRate
+	if in.voice == nil || in.mixed {
+		return
+	}
+	if in.ears == nil {
+		in.ears = speech.NewEndpointer(in.voice, in.options)
+	}
+	in.heard = in.ears.Feed(mono)
+}
+
+// over reports whether the speech has ended.
+func (in *intake) over() bool {
+	return !in.mixed && (in.heard.Event == speech.EndpointEnded || in.heard.Event == speech.EndpointTooLong)
+}
+
+// endpoint is where the speech lies, nil where that was not found meanwhile.
+func (in *intake) endpoint() *speech.Endpoint {
+	if in.ears == nil || in.mixed {
+		return nil
+	}
+	end := in.ears.Finish()
+	return &end
 }
 
 // settle resamples what has one format, whole, so that no seams are heard.

@@ -26,7 +26,7 @@ type doorway struct {
 	binding hearkeep.BindingID
 }
 
-func free(t *testing.T) string {
+func free(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -34,7 +34,7 @@ func free(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func newDoorway(t *testing.T, relay string) *doorway {
+func newDoorway(t testing.TB, relay string) *doorway {
 	t.Helper()
 	d := &doorway{fixture: newFixture(t)}
 	d.doors = hear.NewDoors(d.ear, d.Keep, nil)
@@ -50,7 +50,7 @@ func newDoorway(t *testing.T, relay string) *doorway {
 	return d
 }
 
-func (f *fixture) bind(t *testing.T, p vaulttest.Person, relay string) (string, hearkeep.BindingID) {
+func (f *fixture) bind(t testing.TB, p vaulttest.Person, relay string) (string, hearkeep.BindingID) {
 	t.Helper()
 	for {
 		address := free(t)
@@ -94,7 +94,7 @@ func (s *stream) Next(context.Context) (wyoming.AudioChunk, error) {
 	return wyoming.AudioChunk{AudioFormat: wyoming.AudioFormat{Rate: hearkeep.SampleRate, Width: 2, Channels: 1}, PCM: pcm}, nil
 }
 
-func spoken(t *testing.T) *stream {
+func spoken(t testing.TB) *stream {
 	t.Helper()
 	clip, _, err := sound.Decode(voice(t), sound.Limits{})
 	must(t, err)
@@ -281,7 +281,7 @@ func (o *other) Synthesize(context.Context, wyoming.Synthesize, func(wyoming.Aud
 	return wyoming.ErrUnsupported
 }
 
-func (o *other) serve(t *testing.T) string {
+func (o *other) serve(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -316,9 +316,9 @@ func TestRelay(t *testing.T) {
 }
 
 func TestRelayFallsBack(t *testing.T) {
-	for name, relay := range map[string]func(*testing.T) string{
+	for name, relay := range map[string]func(testing.TB) string{
 		"nobody there":        free,
-		"fails in the middle": func(t *testing.T) string { return (&other{fail: true}).serve(t) },
+		"fails in the middle": func(t testing.TB) string { return (&other{fail: true}).serve(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDoorway(t, relay(t))

@@ -49,7 +49,8 @@ type turn struct {
 	answer Answered
 	turn   hearkeep.Turn
 
-	relayed *speech.Heard // what another engine made of it; nil where none was asked
+	ended   *speech.Endpoint // where its speech lies; nil where that was not found as it came in
+	relayed *speech.Heard    // what another engine made of it; nil where none was asked
 }
 
 func newTurn(e *Ear, in *vault.Inbox, tell func(Event)) *turn {
@@ -134,7 +135,12 @@ func (t *turn) listen(ctx context.Context) *dismissal {
 func (t *turn) endpoint() (speaks bool) {
 	t.timed(context.Background(), hearkeep.StageEndpoint, recogniseWithin, func(context.Context) (string, string) {
 		var begin, end int
-		if begin, end, speaks = t.ear.activity(t.clip.Samples); speaks {
+		if t.ended != nil { // found while it came in
+			begin, end, speaks = t.ended.Begin, t.ended.End, t.ended.Event != speech.EndpointNothing
+		} else {
+			begin, end, speaks = t.ear.activity(t.clip.Samples)
+		}
+		if speaks {
 			t.clip = sound.Trim(t.clip, begin, end)
 		}
 		return "", ""

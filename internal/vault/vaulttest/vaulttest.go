@@ -61,7 +61,7 @@ func (b *FaultyBlobs) Put(ctx context.Context, name string, data io.Reader) erro
 }
 
 // New makes an empty keep in a folder of its own.
-func New(t *testing.T) *Home {
+func New(t testing.TB) *Home {
 	t.Helper()
 	h := &Home{Dir: t.TempDir(), House: seal.NewHouseKey()}
 	h.open(t)
@@ -70,13 +70,13 @@ func New(t *testing.T) *Home {
 }
 
 // Reopen is what a restart does.
-func (h *Home) Reopen(t *testing.T) {
+func (h *Home) Reopen(t testing.TB) {
 	t.Helper()
 	h.shut()
 	h.open(t)
 }
 
-func (h *Home) open(t *testing.T) {
+func (h *Home) open(t testing.TB) {
 	t.Helper()
 	st, err := sqlite.Open(t.Context(), h.Dir)
 	must(t, err)
@@ -106,7 +106,7 @@ func Cheap() seal.Argon2Params {
 	return p
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ type Person struct {
 }
 
 // Person makes an account with everything that belongs to it.
-func (h *Home) Person(t *testing.T, name string) Person {
+func (h *Home) Person(t testing.TB, name string) Person {
 	t.Helper()
 	ctx := t.Context()
 	link, err := h.Desk.AnotherLink(ctx)
@@ -141,7 +141,7 @@ func (h *Home) Person(t *testing.T, name string) Person {
 }
 
 // Enter is what each request does: a fresh Room.
-func (h *Home) Enter(t *testing.T, p Person) *vault.Room {
+func (h *Home) Enter(t testing.TB, p Person) *vault.Room {
 	t.Helper()
 	room, err := h.Keep.Enter(t.Context(), p.Who, p.Vault)
 	must(t, err)
@@ -149,7 +149,7 @@ func (h *Home) Enter(t *testing.T, p Person) *vault.Room {
 }
 
 // Terminal binds and pairs one more terminal.
-func (h *Home) Terminal(t *testing.T, p Person, rule hearkeep.RoomRule) identity.Device {
+func (h *Home) Terminal(t testing.TB, p Person, rule hearkeep.RoomRule) identity.Device {
 	t.Helper()
 	ctx := t.Context()
 	id, err := p.Room.Bind(ctx, hearkeep.SourceSay, vault.Door{Name: "Terminal"}, rule)
