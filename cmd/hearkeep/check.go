@@ -75,12 +75,20 @@ func (r *report) end(sum vault.Checked) error {
 	if r.asJSON {
 		r.out.Encode(map[string]any{"vaults": sum.Vaults, "bindings": sum.Bindings, "recordings": sum.Recordings, "parts": sum.Parts, "bytes": sum.Bytes, "damages": r.found})
 	} else {
-		fmt.Fprintf(r.console.out, "read back %d recordings (%d parts, %d bytes) of %d vaults and %d doors; the ledger was recomputed\n",
-			sum.Recordings, sum.Parts, sum.Bytes, sum.Vaults, sum.Bindings)
+		fmt.Fprintf(r.console.out, "read back %s (%s, %s) of %s and %s; the ledger was recomputed\n",
+			counted(sum.Recordings, "recording"), counted(sum.Parts, "part"), counted(int(sum.Bytes), "byte"), counted(sum.Vaults, "vault"), counted(sum.Bindings, "door"))
 	}
 	if r.found == 0 {
 		return nil
 	}
-	return codedError{exitDamaged, hearkeep.Errorf(hearkeep.Conflict, "Damage was found in %d places.", r.found).
-		WithHint("What is named does not open any more; everything else does. Look at the disk, and restore from a backup.")}
+	return codedError{exitDamaged, hearkeep.Errorf(hearkeep.Conflict, "Damage was found in %s.", counted(r.found, "place")).
+		WithHint("What is named does not open any more; everything else does. Look at the disk; this version makes no backups.")}
+}
+
+// counted is such as "1 vault" and "2 vaults".
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -182,9 +183,26 @@ func (d *doctor) portal(ctx context.Context) {
 		d.problem("portal", "stop it, or choose another address with --listen", "Another program has %s.", d.Listen)
 	case !d.running:
 		d.note("portal", "name that keep with --keep, or choose another address with --listen", "At %s answers a Hearkeep that runs on another keep.", d.Listen)
+	case !d.ours():
+		d.note("portal", "name this keep's address with --listen", "At %s answers a Hearkeep, and this keep was last served at another port.", d.Listen)
 	default:
 		d.ok("portal", "The portal answers at %s.", d.Listen)
 	}
+}
+
+// ours says whether the address has the port at which this keep was last
+// served. Of an origin without a port, behind a proxy, it cannot tell.
+func (d *doctor) ours() bool {
+	k, err := readKept(d.Keep)
+	if err != nil {
+		return true // another finding says so
+	}
+	origin, err := url.Parse(k.Origin)
+	if err != nil || origin.Port() == "" {
+		return true
+	}
+	_, port, err := net.SplitHostPort(d.Listen)
+	return err != nil || port == origin.Port()
 }
 
 // free reports whether an address can be listened at. Why not is an error

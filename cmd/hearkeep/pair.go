@@ -130,7 +130,7 @@ func (cmd pairCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "This terminal can now add to your keep at %s; it can read nothing of it.\nIts token is in %s. Try:\n\n  hearkeep say \"set a timer for ten minutes\"\n", base, path)
+	fmt.Fprintf(c.out, "This terminal can now add to your keep at %s; it can read nothing of it.\nIts token is in %s. Try:\n\n  %s say \"set a timer for ten minutes\"\n", base, path, os.Args[0])
 	return nil
 }
 

@@ -57,12 +57,17 @@ func (cmd sayCmd) Run(ctx context.Context, c *console) error {
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(make([]byte, 64<<10), 64<<20) // an answer's sound is one line
 	var last event
+	var unplayed error
 	for lines.Scan() {
 		last = event{}
 		if err := json.Unmarshal(lines.Bytes(), &last); err != nil {
 			return notHearkeep(d.URL, err)
 		}
-		if err := cmd.show(ctx, c, d, last, lines.Bytes()); err != nil {
+		err := cmd.show(ctx, c, d, last, lines.Bytes())
+		if errors.Is(err, errUnplayed) { // what follows is told all the same
+			unplayed, err = err, nil
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -72,7 +77,7 @@ func (cmd sayCmd) Run(ctx context.Context, c *console) error {
 	if err := lines.Err(); err != nil || last.Event != "kept" && last.Event != "not-kept" {
 		return codedError{exitUnreachable, hearkeep.Errorf(hearkeep.Unavailable, "The connection to your keep broke off.").WithHint("Look at your keep's page to see whether it was kept.").Because(err)}
 	}
-	return nil
+	return unplayed
 }
 
 // body is the recording, or the sentence to be spoken. What looks like a
@@ -110,14 +115,11 @@ func looksLikeFile(s string) bool {
 }
 
 func (cmd sayCmd) show(ctx context.Context, c *console, d device, e event, line []byte) error {
-	if e.Event == "answered" {
-		if err := cmd.sound(ctx, e.Sound); err != nil {
+	if cmd.JSON {
+		if _, err := fmt.Fprintf(c.out, "%s\n", line); err != nil {
 			return err
 		}
-	}
-	if cmd.JSON {
-		_, err := fmt.Fprintf(c.out, "%s\n", line)
-		return err
+		return cmd.sound(ctx, e)
 	}
 	switch e.Event {
 	case "heard":
@@ -139,11 +141,16 @@ func (cmd sayCmd) show(ctx context.Context, c *console, d device, e event, line 
 	case "not-kept":
 		fmt.Fprintln(c.out, "not kept", e.Reason)
 	}
-	return nil
+	return cmd.sound(ctx, e)
 }
 
-// sound writes or plays the answer.
-func (cmd sayCmd) sound(ctx context.Context, wav []byte) error {
+// errUnplayed says that the answer was given in words only.
+var errUnplayed = hearkeep.Errorf(hearkeep.Unavailable, "The answer could not be played.").
+	WithHint("Install alsa-utils, or write it to a file with --out.")
+
+// sound writes or plays an answer.
+func (cmd sayCmd) sound(ctx context.Context, e event) error {
+	wav := e.Sound
 	if len(wav) == 0 {
 		return nil
 	}
@@ -166,6 +173,5 @@ func (cmd sayCmd) sound(ctx context.Context, wav []byte) error {
 			return nil
 		}
 	}
-	return hearkeep.Errorf(hearkeep.Unavailable, "The answer could not be played.").
-		WithHint("Install alsa-utils, or write it to a file with --out.")
+	return codedError{exitPartly, errUnplayed}
 }

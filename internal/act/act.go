@@ -206,6 +206,7 @@ func orders() map[string]order {
 		"HassGetCurrentTime":  {(*Desk).sayTime, false},
 		"HassGetCurrentDate":  {(*Desk).sayDate, false},
 		"HassNevermind":       {(*Desk).neverMind, false},
+		"HearkeepHelp":        {(*Desk).sayWhatIDo, false},
 		"HearkeepForgetLast":  {(*Desk).forgetLast, false},
 		"HearkeepWhatIsKept":  {(*Desk).whatIsKept, false},
 	}

@@ -228,6 +228,7 @@ func TestConversation(t *testing.T) {
 		if rang := h.rings(); len(rang) != 0 {
 			t.Errorf("rang: %+v", rang)
 		}
+		h.says(true, "I set timers and alarms, and tell the time and the date. Say: set a timer for ten minutes; wake me at seven; how long is left; what do you keep of me; delete what I just said.", "HearkeepHelp")
 		h.says(true, "All right.", "HassNevermind")
 		h.says(false, "I cannot do that yet.", "HassTurnOn")
 	})

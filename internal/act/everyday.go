@@ -21,6 +21,10 @@ func (d *Desk) neverMind(context.Context, Order) (Done, error) {
 	return done("did nothing", "All right.")
 }
 
+func (d *Desk) sayWhatIDo(context.Context, Order) (Done, error) {
+	return done("told what it does", "I set timers and alarms, and tell the time and the date. Say: set a timer for ten minutes; wake me at seven; how long is left; what do you keep of me; delete what I just said.")
+}
+
 // stopRinging ends whatever rings for the vault, wherever it was set.
 func (d *Desk) stopRinging(ctx context.Context, o Order) (Done, error) {
 	found := d.of(o.Vault, o.At, isRinging)

@@ -175,6 +175,8 @@ type doorsPage struct {
 // Summary says at the top what listens.
 func (pg *doorsPage) Summary() string {
 	switch n := len(pg.Doors); {
+	case pg.Listening == 0 && len(pg.Vaults) > 1:
+		return "Nothing is listening for this vault. Doors of your other vaults may be."
 	case pg.Listening == 0:
 		return "Nothing is listening."
 	case pg.Listening == n && n == 1:

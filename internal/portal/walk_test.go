@@ -89,8 +89,8 @@ func playsAndSeeks(b *browser, seconds float64) {
 	}
 	b.do(chromedp.Evaluate[chromedp.Void](`a.currentTime = a.duration / 2`))
 	b.until(`!a.seeking && a.currentTime > a.duration / 2`)
-	b.do(chromedp.Evaluate[chromedp.Void](`a.currentTime = 0, a.pause()`))
-	b.until(`!a.seeking && a.currentTime === 0 && a.error === null`)
+	b.do(chromedp.Evaluate[chromedp.Void](`a.pause(), a.currentTime = 0`))
+	b.until(`!a.seeking && a.currentTime < 0.1 && a.error === null`)
 }
 
 // withoutJavaScript goes the same way with scripts switched off.
