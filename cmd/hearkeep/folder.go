@@ -78,7 +78,15 @@ func (f *folder) open(ctx context.Context, zone *time.Location, log *slog.Logger
 		return err
 	}
 	f.store = st
-	if f.ledger, err = ledger.Open(ctx, st, filepath.Join(path, fileLedger)); err != nil {
+	f.reserve, err = store.OpenReserve(filepath.Join(path, fileReserve), reserveSize)
+	if errors.Is(err, store.ErrFull) {
+		log.Warn("the disk has no room for the reserve", "bytes", int64(reserveSize))
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	if f.ledger, err = ledger.Open(ctx, f.pressing(), filepath.Join(path, fileLedger)); err != nil {
 		return ledgerError(err)
 	}
 	blobs, err := files.Open(filepath.Join(path, dirBlobs))
@@ -88,20 +96,16 @@ func (f *folder) open(ctx context.Context, zone *time.Location, log *slog.Logger
 	if f.journal, err = store.OpenJournal(filepath.Join(path, fileJournal)); err != nil {
 		return err
 	}
-	f.reserve, err = store.OpenReserve(filepath.Join(path, fileReserve), reserveSize)
-	if errors.Is(err, store.ErrFull) {
-		log.Warn("the disk has no room for the reserve", "bytes", int64(reserveSize))
-		err = nil
-	}
-	if err != nil {
-		return err
-	}
 	f.keep, err = vault.Open(ctx, vault.Config{
 		Store: st, Blobs: blobs, Ledger: f.ledger, House: f.house,
 		Journal: f.journal, Reserve: f.reserve, Zone: zone, Log: log,
 	})
 	return err
 }
+
+// pressing is the store for what goes on when the disk is full: signing in,
+// and the entries without which nothing opens.
+func (f *folder) pressing() store.Store { return store.Reserving{Store: f.store, Reserve: f.reserve} }
 
 // houseKey reads the folder's house key, or makes it in an empty folder. A
 // keep that lost it is not given another: doors and timers would not open.

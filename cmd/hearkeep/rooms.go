@@ -30,7 +30,7 @@ type rooms struct {
 func openRooms(ctx context.Context, f *folder, zone *time.Location, ringer act.Ringer, log *slog.Logger) (*rooms, error) {
 	r := &rooms{folder: f, zone: zone, log: log}
 	var err error
-	if r.desk, err = identity.New(identity.Config{Store: f.store, Ledger: f.ledger, House: f.house, Log: log}); err != nil {
+	if r.desk, err = identity.New(identity.Config{Store: f.pressing(), Ledger: f.ledger, House: f.house, Log: log}); err != nil {
 		return nil, err
 	}
 	sentences, err := understand.English()

@@ -35,6 +35,7 @@ type event struct {
 	Sound      []byte `json:"sound"`
 	Recording  string `json:"recording"`
 	Reason     string `json:"reason"`
+	Failed     bool   `json:"failed"`
 	Title      string `json:"title"`
 	Detail     string `json:"detail"`
 }
@@ -76,6 +77,9 @@ func (cmd sayCmd) Run(ctx context.Context, c *console) error {
 	}
 	if err := lines.Err(); err != nil || last.Event != "kept" && last.Event != "not-kept" {
 		return codedError{exitUnreachable, hearkeep.Errorf(hearkeep.Unavailable, "The connection to your keep broke off.").WithHint("Look at your keep's page to see whether it was kept.").Because(err)}
+	}
+	if last.Failed {
+		return codedError{exitPartly, hearkeep.Errorf(hearkeep.Unavailable, "It was answered, and could not be kept.").WithHint("See the line above, and the keep's page.")}
 	}
 	return unplayed
 }

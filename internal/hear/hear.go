@@ -110,8 +110,12 @@ type Answered struct {
 // Kept tells that the recording is on the disk.
 type Kept struct{ Recording hearkeep.RecordingID }
 
-// NotKept tells why nothing was kept, in a sentence.
-type NotKept struct{ Reason string }
+// NotKept tells why nothing was kept, in a sentence. Failed says that it
+// should have been.
+type NotKept struct {
+	Reason string
+	Failed bool
+}
 
 func (Heard) event()    {}
 func (Answered) event() {}

@@ -271,14 +271,14 @@ func (t *turn) dismiss(ctx context.Context, no *dismissal) {
 	t.say("", no.sentence)
 	t.speakAnswer(ctx)
 	t.tell(t.answer)
-	t.tell(NotKept{no.reason})
+	t.tell(NotKept{Reason: no.reason})
 }
 
 // keep seals the recording after the answer was given. The asker may have
 // gone by then; what was said is kept all the same.
 func (t *turn) keep(ctx context.Context) {
 	if t.in.Keeps(t.start) == hearkeep.KeepNothing {
-		t.tell(NotKept{reasonRule})
+		t.tell(NotKept{Reason: reasonRule})
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepWithin)
@@ -290,7 +290,7 @@ func (t *turn) keep(ctx context.Context) {
 	if err != nil {
 		t.ear.log.Error("a recording was not kept", "recording", t.id, "err", err)
 		_, sentence, hint := hearkeep.Explain(err)
-		t.tell(NotKept{sentence + " " + hint})
+		t.tell(NotKept{Reason: sentence + " " + hint, Failed: hearkeep.CodeOf(err) != hearkeep.Forbidden})
 		return
 	}
 	t.tell(Kept{t.id})

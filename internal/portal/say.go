@@ -252,7 +252,8 @@ func (o *eventWriter) tell(e hear.Event) {
 		o.line(struct {
 			Event  string `json:"event"`
 			Reason string `json:"reason"`
-		}{"not-kept", e.Reason})
+			Failed bool   `json:"failed,omitempty"` // it should have been kept
+		}{"not-kept", e.Reason, e.Failed})
 	}
 }
 

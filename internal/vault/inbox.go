@@ -158,6 +158,9 @@ func (in *Inbox) Keep(ctx context.Context, t Taken) error {
 		return ErrRule
 	}
 	k := in.keep
+	if err := k.roomToKeep(); err != nil {
+		return in.failed(err)
+	}
 	k.fly(t.ID, true)
 	defer k.fly(t.ID, false)
 	number, err := in.handOut(ctx)
@@ -176,6 +179,15 @@ func (in *Inbox) Keep(ctx context.Context, t Taken) error {
 	}
 	k.setFailing("")
 	return nil
+}
+
+// roomToKeep refuses while the reserve is given up: its room is for signing
+// in, opening and erasing. Once the disk has room again, it is taken back.
+func (k *Keep) roomToKeep() error {
+	if k.reserve == nil || k.reserve.Held() {
+		return nil
+	}
+	return k.reserve.Refill()
 }
 
 func (in *Inbox) handOut(ctx context.Context) (n hearkeep.Number, err error) {
