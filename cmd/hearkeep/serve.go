@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -160,25 +161,25 @@ func serve(ctx context.Context, l net.Listener, handler http.Handler, log *slog.
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	failed := make(chan error, 1+len(beside))
+	ended := make(chan error, 1+len(beside))
+	var running sync.WaitGroup
 	for _, run := range beside {
-		go func() { failed <- run(ctx) }()
+		running.Go(func() { ended <- run(ctx) })
 	}
-	go func() { failed <- server.Serve(l) }()
+	go func() { ended <- server.Serve(l) }()
 	var first error
 	select {
 	case <-ctx.Done():
-	case first = <-failed:
+	case first = <-ended:
+		if ctx.Err() != nil {
+			first = nil // it ended because it was told to
+		}
 	}
 	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer stop()
 	err := server.Shutdown(grace)
 	cancel()
-	for range beside {
-		if e := <-failed; first == nil && e != nil && !errors.Is(e, http.ErrServerClosed) && !errors.Is(e, context.Canceled) {
-			first = e
-		}
-	}
+	running.Wait()
 	return errors.Join(first, err)
 }
 

@@ -131,6 +131,9 @@ func (s *server) stop(sig syscall.Signal) error {
 	s.cmd.Process.Signal(sig)
 	select {
 	case err := <-s.ended:
+		if err != nil && sig != syscall.SIGKILL {
+			err = fmt.Errorf("the server ended with %w\n%s", err, s.log())
+		}
 		return err
 	case <-time.After(30 * time.Second):
 		s.cmd.Process.Kill()
