@@ -14,6 +14,7 @@ const (
 	Invalid      Code = "invalid"      // what was sent cannot be used
 	NotFound     Code = "not_found"    // not there, or not yours
 	Unauthorized Code = "unauthorized" // sign in first
+	StepUp       Code = "step_up"      // signed in, but an unlocker must be shown again
 	Forbidden    Code = "forbidden"    // known who asks, and it may not
 	Conflict     Code = "conflict"     // somebody, or another process, was first
 	TooLarge     Code = "too_large"    // over a stated limit

@@ -25,6 +25,8 @@ const (
 	RoleDevice    Role = "device"
 	RoleOperator  Role = "operator"
 	RoleSystem    Role = "system" // Hearkeep by itself: retention, start-up
+	RoleAdmin     Role = "admin"  // of a household: manages, and reads nothing thereby
+	RoleToken     Role = "token"  // a program that a keyholder gave an API token
 )
 
 // Source says through which kind of door a binding's speech comes.
@@ -36,6 +38,7 @@ const (
 	SourceUpload  Source = "upload"  // a file given in the browser
 	SourceBrowser Source = "browser" // push to talk in the browser
 	SourceWyoming Source = "wyoming" // a Wyoming listener, as Home Assistant dials it
+	SourceMoved   Source = "moved"   // recordings that came from another vault of the same person
 )
 
 // Generation counts a vault's key pairs from 1.

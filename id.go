@@ -16,28 +16,36 @@ type ID[Of any] [16]byte
 
 // The markers of the identifiers below. They carry no value.
 type (
-	ofAccount   struct{}
-	ofUnlocker  struct{}
-	ofSession   struct{}
-	ofVault     struct{}
-	ofBinding   struct{}
-	ofEnvelope  struct{}
-	ofRecording struct{}
-	ofTimer     struct{}
-	ofReceipt   struct{}
+	ofAccount    struct{}
+	ofUnlocker   struct{}
+	ofSession    struct{}
+	ofVault      struct{}
+	ofBinding    struct{}
+	ofEnvelope   struct{}
+	ofRecording  struct{}
+	ofTimer      struct{}
+	ofReceipt    struct{}
+	ofHousehold  struct{}
+	ofInvitation struct{}
+	ofToken      struct{}
+	ofChannel    struct{}
 )
 
 // Identifiers, a type each.
 type (
-	AccountID   = ID[ofAccount]
-	UnlockerID  = ID[ofUnlocker]
-	SessionID   = ID[ofSession]
-	VaultID     = ID[ofVault]
-	BindingID   = ID[ofBinding]
-	EnvelopeID  = ID[ofEnvelope]
-	RecordingID = ID[ofRecording]
-	TimerID     = ID[ofTimer]
-	ReceiptID   = ID[ofReceipt]
+	AccountID    = ID[ofAccount]
+	UnlockerID   = ID[ofUnlocker]
+	SessionID    = ID[ofSession]
+	VaultID      = ID[ofVault]
+	BindingID    = ID[ofBinding]
+	EnvelopeID   = ID[ofEnvelope]
+	RecordingID  = ID[ofRecording]
+	TimerID      = ID[ofTimer]
+	ReceiptID    = ID[ofReceipt]
+	HouseholdID  = ID[ofHousehold]
+	InvitationID = ID[ofInvitation]
+	TokenID      = ID[ofToken]
+	ChannelID    = ID[ofChannel]
 )
 
 // NewID returns a fresh random identifier: NewID[VaultID]().

@@ -84,7 +84,7 @@ func totals(ctx context.Context, st store.Store) (sum store.Totals, vaults int, 
 		all, err := tx.Vaults.AllVaults(ctx)
 		vaults = len(all)
 		for _, id := range all {
-			t, e := tx.Vaults.Totals(ctx, id)
+			t, e := tx.Vaults.Totals(ctx, id, store.Span{})
 			sum.Recordings, sum.Bytes, err = sum.Recordings+t.Recordings, sum.Bytes+t.Bytes, errors.Join(err, e)
 		}
 		return err

@@ -28,7 +28,7 @@ func rows() []row {
 		{"sound", nil},
 		{"wyoming", nil},
 		{"understand", nil},
-		{"notify", []string{"store"}},
+		{"notify", []string{"seal", "store"}},
 		{"speech", []string{"wyoming", "sound"}},
 		{"archive", []string{"seal"}},
 		{"ledger", []string{"store"}},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/notify"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
 )
@@ -44,11 +45,15 @@ const (
 // Config is what a Desk works with. Costs returns the Argon2 parameters, with
 // a fresh salt, of passphrases chosen from now on; nil means seal's default.
 type Config struct {
-	Store  store.Store
-	Ledger *ledger.Ledger
-	House  seal.HouseKey
-	Costs  func() seal.Argon2Params
-	Log    *slog.Logger
+	Store   store.Store
+	Ledger  *ledger.Ledger
+	House   seal.HouseKey
+	Costs   func() seal.Argon2Params
+	Letters *notify.Desk  // tells people what became of their account
+	Vaults  Vaults        // what room vault does when keys change
+	Origin  string        // where browsers reach the portal: passkeys are bound to it
+	Wait    time.Duration // for archives and tokens after a change; WaitLife where zero
+	Log     *slog.Logger
 }
 
 // Desk checks who is asking. It may be used concurrently.

@@ -50,7 +50,10 @@ const (
 	KindDoorChanged   Kind = "door-changed" // its name, settings or rule
 	KindSignedIn      Kind = "signed-in"
 	KindSignedOut     Kind = "signed-out"
-	KindPaired        Kind = "paired" // a device received its token
+	KindPaired        Kind = "paired"            // a device received its token
+	KindHousehold     Kind = "household-changed" // who belongs to it, who is invited
+	KindToken         Kind = "token-changed"     // an API token was made or ended
+	KindFarewell      Kind = "farewell"          // an account asked to be erased, changed its mind, or was
 )
 
 // Entry is what is recorded of one event: ids, kinds, counts and times.

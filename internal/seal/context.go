@@ -32,6 +32,9 @@ const (
 	purposeHouseTimer     purpose = "house-timer"     // id
 	purposeHouseLabel     purpose = "house-label"     // id
 	purposeHouseName      purpose = "house-name"      // id
+	purposeHouseChannel   purpose = "house-channel"   // id
+	purposeHouseLetter    purpose = "house-letter"    // id
+	purposeInvitation     purpose = "invitation"      // vault, generation, invitation
 
 	// Signatures and MACs.
 	purposeGeneration purpose = "generation" // vault, n, HPKE key, verification key, keyholders
@@ -39,6 +42,9 @@ const (
 	purposePin        purpose = "pin"        // binding, vault, generation, verification key, HPKE key, signed by
 	purposeHolder     purpose = "holder"     // account, vault, generation, verification key, HPKE key
 	purposeBrowser    purpose = "browser"    // account, random
+	purposeRoster     purpose = "roster"     // vault, n, then for each member account, role, public key
+	purposeAccept     purpose = "accept"     // invitation, vault, account, public key
+	purposeDecoy      purpose = "decoy"      // name, n
 )
 
 // Bare labels stand where no field follows, or where fixed bytes do. They
@@ -50,6 +56,8 @@ const (
 	labelHousePin     = prefix + "house-pin"
 	labelHouseHolder  = prefix + "house-holder"
 	labelHouseBrowser = prefix + "house-browser"
+	labelHouseDecoy   = prefix + "house-decoy"
+	labelAccept       = prefix + "accept-mac"
 	labelPRF          = prefix + "prf" // ‖ 32 random bytes
 	labelKit          = prefix + "kit" // ‖ the kit's 20 bytes
 )

@@ -24,9 +24,11 @@ type HousePurpose string
 
 // House purposes.
 const (
-	HouseTimer HousePurpose = "timer" // a timer, an alarm, a reminder
-	HouseLabel HousePurpose = "label" // a binding's room
-	HouseName  HousePurpose = "name"  // a name of the home: a light, a list
+	HouseTimer   HousePurpose = "timer"   // a timer, an alarm, a reminder
+	HouseLabel   HousePurpose = "label"   // a binding's room
+	HouseName    HousePurpose = "name"    // a name of the home: a vault, a household, a light, a list
+	HouseChannel HousePurpose = "channel" // where letters to an account go
+	HouseLetter  HousePurpose = "letter"  // a letter that waits to be sent, with its address
 )
 
 func houseContext(p HousePurpose, id [16]byte) (context, error) {
@@ -37,6 +39,10 @@ func houseContext(p HousePurpose, id [16]byte) (context, error) {
 		return contextOf(purposeHouseLabel).id(id), nil
 	case HouseName:
 		return contextOf(purposeHouseName).id(id), nil
+	case HouseChannel:
+		return contextOf(purposeHouseChannel).id(id), nil
+	case HouseLetter:
+		return contextOf(purposeHouseLetter).id(id), nil
 	}
 	return nil, fmt.Errorf("%w: house purpose", ErrFormat)
 }

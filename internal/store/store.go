@@ -60,6 +60,8 @@ type Store interface {
 // inside the function it was given to.
 type Tx struct {
 	Identity Identity
+	Houses   Houses
+	Letters  Letters
 	Vaults   Vaults
 	Ledger   Ledger
 	Acts     Acts
@@ -94,15 +96,31 @@ type Identity interface {
 	Account(ctx context.Context, id hearkeep.AccountID) (Account, error)
 	AccountByName(ctx context.Context, name string) (Account, error)
 	CountAccounts(ctx context.Context) (int, error)
+	// SetAccount replaces the keys of an account, its list of unlockers and
+	// when its ways in last changed; its names stay.
+	SetAccount(ctx context.Context, a Account) error
+	// DeleteAccount removes an account with its unlockers, sessions, channels
+	// and membership. What it kept is for room vault to erase first.
+	DeleteAccount(ctx context.Context, id hearkeep.AccountID) error
 
 	InsertUnlocker(ctx context.Context, u Unlocker) error
+	// Unlockers returns an account's ways in, oldest first.
 	Unlockers(ctx context.Context, account hearkeep.AccountID) ([]Unlocker, error)
+	// SetUnlocker replaces name, params, wrap and last use of an unlocker.
+	SetUnlocker(ctx context.Context, u Unlocker) error
+	// DeleteUnlocker fails with ErrNotFound where the account has none such.
+	DeleteUnlocker(ctx context.Context, account hearkeep.AccountID, id hearkeep.UnlockerID) error
 
 	InsertSession(ctx context.Context, s Session) error
 	Session(ctx context.Context, idHash [32]byte) (Session, error)
 	// TouchSession notes a use; ErrNotFound where the session has ended.
 	TouchSession(ctx context.Context, idHash [32]byte, used time.Time) error
 	DeleteSession(ctx context.Context, idHash [32]byte) error
+	// Sessions returns an account's sessions, the last used first.
+	Sessions(ctx context.Context, account hearkeep.AccountID) ([]Session, error)
+	// DeleteSessions ends an account's sessions but the excepted one, and
+	// says how many there were.
+	DeleteSessions(ctx context.Context, account hearkeep.AccountID, except [32]byte) (int, error)
 	// ExpireSessions removes sessions whose Expires is not after now.
 	ExpireSessions(ctx context.Context, now time.Time) (int, error)
 
@@ -130,6 +148,7 @@ type Account struct {
 	SealedPrivate []byte // under the account key
 	SealedList    []byte // the unlockers' public keys, under the account key
 	Created       time.Time
+	Changed       time.Time // when an unlocker or a channel was last added or changed; zero for never
 }
 
 // Unlocker is one way to an account key.
@@ -137,9 +156,11 @@ type Unlocker struct {
 	ID      hearkeep.UnlockerID
 	Account hearkeep.AccountID
 	Kind    string // "passphrase", "passkey", "kit"
-	Params  []byte // how the secret is derived: salt and costs; no secret
-	Wrap    []byte // the account key under this unlocker
+	Name    string // what its person calls it; empty where there is one of the kind
+	Params  []byte // how the secret is derived: salt and costs, a credential; no secret
+	Wrap    []byte // the account key under this unlocker; nil for a passkey that cannot unlock
 	Created time.Time
+	Used    time.Time // zero for never
 }
 
 // Session is one signed-in browser. What opens the wrap is in its cookie only.

@@ -25,6 +25,34 @@ type Vaults interface {
 	Keyholder(ctx context.Context, vault hearkeep.VaultID, account hearkeep.AccountID) ([]Keyholder, error)
 	// VaultsOf returns the vaults that an account holds, oldest first.
 	VaultsOf(ctx context.Context, account hearkeep.AccountID) ([]Vault, error)
+	// VaultsIn returns a household's shared vaults, oldest first.
+	VaultsIn(ctx context.Context, house hearkeep.HouseholdID) ([]Vault, error)
+	// SetVault replaces a vault's kind, label, household, day of age.
+	SetVault(ctx context.Context, v Vault) error
+	// Keyholders returns who holds one generation of a vault.
+	Keyholders(ctx context.Context, vault hearkeep.VaultID, n hearkeep.Generation) ([]Keyholder, error)
+	// SetKeyholder replaces a keyholder's wrap and pin.
+	SetKeyholder(ctx context.Context, k Keyholder) error
+	// DeleteKeyholder removes all that an account holds of a vault.
+	DeleteKeyholder(ctx context.Context, vault hearkeep.VaultID, account hearkeep.AccountID) error
+
+	// PutDeparture notes that an account holds a vault no more, until a
+	// keyholder has made the generation that leaves it out.
+	PutDeparture(ctx context.Context, d Departure) error
+	Departures(ctx context.Context, vault hearkeep.VaultID) ([]Departure, error)
+	DeleteDeparture(ctx context.Context, vault hearkeep.VaultID, account hearkeep.AccountID) error
+
+	InsertAPIToken(ctx context.Context, t APIToken) error
+	APIToken(ctx context.Context, id hearkeep.TokenID) (APIToken, error)
+	// APITokens returns an account's tokens, oldest first.
+	APITokens(ctx context.Context, account hearkeep.AccountID) ([]APIToken, error)
+	// TouchAPIToken notes a use; ErrNotFound where the token has ended.
+	TouchAPIToken(ctx context.Context, id hearkeep.TokenID, used time.Time) error
+	DeleteAPIToken(ctx context.Context, account hearkeep.AccountID, id hearkeep.TokenID) error
+	// DeleteAPITokensOf ends all tokens of a vault.
+	DeleteAPITokensOf(ctx context.Context, vault hearkeep.VaultID) (int, error)
+	// ExpireAPITokens removes tokens whose Expires is not after now.
+	ExpireAPITokens(ctx context.Context, now time.Time) (int, error)
 
 	InsertBinding(ctx context.Context, b Binding) error
 	// Binding is the one look-up without a vault: a door knows only its
@@ -46,14 +74,14 @@ type Vaults interface {
 
 	InsertRecording(ctx context.Context, r Recording, parts []Part) error
 	Recording(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID) (Recording, error)
-	// Recordings lists newest first, strictly older than the cursor.
-	Recordings(ctx context.Context, vault hearkeep.VaultID, before Cursor, limit int) ([]Recording, error)
+	// Recordings lists those of some generations newest first, strictly older than the cursor.
+	Recordings(ctx context.Context, vault hearkeep.VaultID, of Span, before Cursor, limit int) ([]Recording, error)
 	// RecordingsByNumber lists a binding's recordings numbered above after, ascending.
 	RecordingsByNumber(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, after hearkeep.Number, limit int) ([]Recording, error)
 	// LastRecording is the one with a binding's highest number.
 	LastRecording(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID) (Recording, error)
-	// Totals counts what a vault keeps.
-	Totals(ctx context.Context, vault hearkeep.VaultID) (Totals, error)
+	// Totals counts what a vault keeps of some generations.
+	Totals(ctx context.Context, vault hearkeep.VaultID, of Span) (Totals, error)
 	// DeleteRecording removes the row and its parts.
 	DeleteRecording(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID) error
 
@@ -98,10 +126,41 @@ type Retention struct {
 // Vault is where recordings lie.
 type Vault struct {
 	ID        hearkeep.VaultID
-	Kind      string // "personal"
+	Kind      string // "personal", "shared" or "child"
 	Label     []byte // its name, sealed under the house key; nil for an account's first
 	Retention Retention
+	Household hearkeep.HouseholdID // zero for a personal vault
+	OfAge     time.Time            // when a child may take its vault over; zero else
 	Created   time.Time
+}
+
+// Span is some generations of a vault, both ends included. A zero To is open,
+// so that the zero Span is all of them.
+type Span struct{ From, To hearkeep.Generation }
+
+// Holds reports whether n is in the span.
+func (s Span) Holds(n hearkeep.Generation) bool { return n >= s.From && (s.To == 0 || n <= s.To) }
+
+// Departure is an account that holds a vault no more.
+type Departure struct {
+	Vault   hearkeep.VaultID
+	Account hearkeep.AccountID
+	By      hearkeep.AccountID
+	At      time.Time
+}
+
+// APIToken lets a program into one vault.
+type APIToken struct {
+	ID         hearkeep.TokenID
+	Account    hearkeep.AccountID // who made it
+	Vault      hearkeep.VaultID
+	Generation hearkeep.Generation
+	Write      bool
+	Name       string
+	Wrap       []byte // the generation's derived keys under the token's secret
+	Created    time.Time
+	Expires    time.Time
+	Used       time.Time // zero for never
 }
 
 // Generation is one key pair of a vault. Signature is by the generation
@@ -113,6 +172,7 @@ type Generation struct {
 	SignPublic []byte
 	Keyholders []hearkeep.AccountID
 	Signature  []byte
+	Roster     []byte // its keyholders with their keys, signed by this generation; nil in a first one
 	Created    time.Time
 }
 

@@ -66,7 +66,7 @@ func (k *Keep) eraseAll(ctx context.Context, vault hearkeep.VaultID, entry ledge
 	for {
 		var recs []store.Recording
 		err := k.store.View(ctx, func(tx *store.Tx) (err error) {
-			recs, err = tx.Vaults.Recordings(ctx, vault, store.Cursor{}, eraseBatch)
+			recs, err = tx.Vaults.Recordings(ctx, vault, store.Span{}, store.Cursor{}, eraseBatch)
 			return err
 		})
 		if err != nil {
@@ -164,7 +164,7 @@ func (e *Eraser) Totals(ctx context.Context) (t store.Totals, r store.Retention,
 			return err
 		}
 		r = v.Retention
-		t, err = tx.Vaults.Totals(ctx, e.vault)
+		t, err = tx.Vaults.Totals(ctx, e.vault, store.Span{})
 		return err
 	})
 	if err != nil {

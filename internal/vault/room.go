@@ -35,7 +35,7 @@ func (r *Room) Retention() store.Retention { return r.vault.Retention }
 // Totals counts what is kept.
 func (r *Room) Totals(ctx context.Context) (t store.Totals, err error) {
 	err = r.keep.store.View(ctx, func(tx *store.Tx) (err error) {
-		t, err = tx.Vaults.Totals(ctx, r.vault.ID)
+		t, err = tx.Vaults.Totals(ctx, r.vault.ID, store.Span{})
 		return err
 	})
 	if err != nil {
@@ -141,7 +141,7 @@ func (r *Room) List(ctx context.Context, before Cursor, limit int) (items []Item
 	}
 	var recs []store.Recording
 	err = r.keep.store.View(ctx, func(tx *store.Tx) (err error) {
-		recs, err = tx.Vaults.Recordings(ctx, r.vault.ID, before.Cursor, limit+1)
+		recs, err = tx.Vaults.Recordings(ctx, r.vault.ID, store.Span{}, before.Cursor, limit+1)
 		return err
 	})
 	if err != nil {
@@ -164,7 +164,7 @@ func (r *Room) List(ctx context.Context, before Cursor, limit int) (items []Item
 func (r *Room) Latest(ctx context.Context) (hearkeep.RecordingID, error) {
 	var recs []store.Recording
 	err := r.keep.store.View(ctx, func(tx *store.Tx) (err error) {
-		recs, err = tx.Vaults.Recordings(ctx, r.vault.ID, store.Cursor{}, 1)
+		recs, err = tx.Vaults.Recordings(ctx, r.vault.ID, store.Span{}, store.Cursor{}, 1)
 		return err
 	})
 	if err != nil || len(recs) == 0 {

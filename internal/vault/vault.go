@@ -37,6 +37,7 @@ type Config struct {
 	House   seal.HouseKey
 	Journal *store.Journal
 	Reserve *store.Reserve // given up when the disk is full, so that erasing goes on; may be nil
+	Letters Teller         // may be nil
 	Zone    *time.Location // where quiet hours are; nil is the machine's
 	Log     *slog.Logger
 }
@@ -132,10 +133,29 @@ func (k *Keep) Create(ctx context.Context, who identity.Verified) (hearkeep.Vaul
 	})
 }
 
-// Add makes one more vault that this account alone holds, such as one for a
-// room. Doors can be moved into it.
-func (k *Keep) Add(ctx context.Context, who identity.Verified, name string) (hearkeep.VaultID, error) {
-	door, err := Door{Name: name}.check(hearkeep.SourceUpload) // a vault is named as a door is
+// Kinds of vaults.
+const (
+	Personal = "personal" // one keyholder
+	Shared   = "shared"   // several, of a household
+	Child    = "child"    // guardians, until the child takes it over
+)
+
+// NewVault is what a vault is made with.
+type NewVault struct {
+	Name  string
+	Kind  string    // Personal, Shared or Child
+	OfAge time.Time // of a child: when it may take the vault over by itself
+}
+
+// Teller queues a letter to an account in a transaction; cmd supplies it.
+type Teller interface {
+	Tell(ctx context.Context, tx *store.Tx, account hearkeep.AccountID, l hearkeep.Letter) error
+}
+
+// Add makes one more vault that this account alone holds at first, such as
+// one for a room. Doors can be moved into it.
+func (k *Keep) Add(ctx context.Context, who identity.Verified, n NewVault) (hearkeep.VaultID, error) {
+	door, err := Door{Name: n.Name}.check(hearkeep.SourceUpload) // a vault is named as a door is
 	if err != nil {
 		return hearkeep.VaultID{}, hearkeep.Errorf(hearkeep.Invalid, "A vault needs a name of at most %d characters.", maxName).Because(err)
 	}
@@ -284,8 +304,12 @@ func insertVault(ctx context.Context, tx *store.Tx, v store.Vault, g store.Gener
 
 // Held is a vault as its keyholder knows it.
 type Held struct {
-	ID   hearkeep.VaultID
-	Name string // empty for an account's first vault
+	ID      hearkeep.VaultID
+	Name    string // empty for an account's first vault
+	Kind    string // Personal, Shared or Child
+	As      string // "holder", "guardian" or "child"
+	Holders int
+	OfAge   time.Time // of a child's vault
 }
 
 // Vaults returns the vaults that an account holds, the first one first.
@@ -297,7 +321,7 @@ func (k *Keep) Vaults(ctx context.Context, who identity.Verified) ([]Held, error
 	err := k.store.View(ctx, func(tx *store.Tx) error {
 		rows, err := k.heldIn(ctx, tx, who.Account())
 		for _, v := range rows {
-			held = append(held, Held{v.ID, k.name(v)})
+			held = append(held, Held{ID: v.ID, Name: k.name(v), Kind: v.Kind})
 		}
 		return err
 	})

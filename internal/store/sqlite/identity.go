@@ -13,15 +13,25 @@ import (
 type identity struct{ *tx }
 
 func (i identity) InsertAccount(ctx context.Context, a store.Account) error {
-	return i.put(ctx, `INSERT INTO accounts (id, name, display, public, sealed_private, sealed_list, created)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		a.ID, a.Name, a.Display, a.Public, a.SealedPrivate, a.SealedList, millis(a.Created))
+	return i.put(ctx, `INSERT INTO accounts (id, name, display, public, sealed_private, sealed_list, created, changed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.ID, a.Name, a.Display, a.Public, a.SealedPrivate, a.SealedList, millis(a.Created), millis(a.Changed))
 }
 
-const selectAccount = "SELECT id, name, display, public, sealed_private, sealed_list, created FROM accounts "
+func (i identity) SetAccount(ctx context.Context, a store.Account) error {
+	return i.change(ctx, "UPDATE accounts SET public = ?, sealed_private = ?, sealed_list = ?, changed = ? WHERE id = ?",
+		a.Public, a.SealedPrivate, a.SealedList, millis(a.Changed), a.ID)
+}
+
+func (i identity) DeleteAccount(ctx context.Context, id hearkeep.AccountID) error {
+	// What belongs to it goes with it: ON DELETE CASCADE.
+	return i.change(ctx, "DELETE FROM accounts WHERE id = ?", id)
+}
+
+const selectAccount = "SELECT id, name, display, public, sealed_private, sealed_list, created, changed FROM accounts "
 
 func scanAccount(row *sql.Rows) (a store.Account, err error) {
-	return a, row.Scan(&a.ID, &a.Name, &a.Display, &a.Public, &a.SealedPrivate, &a.SealedList, scanTime{&a.Created})
+	return a, row.Scan(&a.ID, &a.Name, &a.Display, &a.Public, &a.SealedPrivate, &a.SealedList, scanTime{&a.Created}, scanTime{&a.Changed})
 }
 
 func (i identity) Account(ctx context.Context, id hearkeep.AccountID) (store.Account, error) {
@@ -37,14 +47,23 @@ func (i identity) CountAccounts(ctx context.Context) (int, error) {
 }
 
 func (i identity) InsertUnlocker(ctx context.Context, u store.Unlocker) error {
-	return i.put(ctx, "INSERT INTO unlockers (id, account, kind, params, wrap, created) VALUES (?, ?, ?, ?, ?, ?)",
-		u.ID, u.Account, u.Kind, u.Params, u.Wrap, millis(u.Created))
+	return i.put(ctx, "INSERT INTO unlockers (id, account, kind, name, params, wrap, created, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		u.ID, u.Account, u.Kind, u.Name, u.Params, u.Wrap, millis(u.Created), millis(u.Used))
 }
 
 func (i identity) Unlockers(ctx context.Context, account hearkeep.AccountID) ([]store.Unlocker, error) {
 	return all(ctx, i.tx, func(row *sql.Rows) (u store.Unlocker, err error) {
-		return u, row.Scan(&u.ID, &u.Account, &u.Kind, &u.Params, &u.Wrap, scanTime{&u.Created})
-	}, "SELECT id, account, kind, params, wrap, created FROM unlockers WHERE account = ? ORDER BY created, id", account)
+		return u, row.Scan(&u.ID, &u.Account, &u.Kind, &u.Name, &u.Params, &u.Wrap, scanTime{&u.Created}, scanTime{&u.Used})
+	}, "SELECT id, account, kind, name, params, wrap, created, used FROM unlockers WHERE account = ? ORDER BY created, id", account)
+}
+
+func (i identity) SetUnlocker(ctx context.Context, u store.Unlocker) error {
+	return i.change(ctx, "UPDATE unlockers SET name = ?, params = ?, wrap = ?, used = ? WHERE account = ? AND id = ?",
+		u.Name, u.Params, u.Wrap, millis(u.Used), u.Account, u.ID)
+}
+
+func (i identity) DeleteUnlocker(ctx context.Context, account hearkeep.AccountID, id hearkeep.UnlockerID) error {
+	return i.change(ctx, "DELETE FROM unlockers WHERE account = ? AND id = ?", account, id)
 }
 
 func (i identity) InsertSession(ctx context.Context, s store.Session) error {
@@ -54,11 +73,23 @@ func (i identity) InsertSession(ctx context.Context, s store.Session) error {
 }
 
 func (i identity) Session(ctx context.Context, idHash [32]byte) (store.Session, error) {
-	return one(ctx, i.tx, func(row *sql.Rows) (s store.Session, err error) {
-		return s, row.Scan(scanHash{&s.IDHash}, &s.Account, &s.Wrap, scanTime{&s.Created}, scanTime{&s.Expires},
-			scanTime{&s.SteppedUp}, scanTime{&s.Used}, &s.Agent)
-	}, `SELECT id_hash, account, wrap, created, expires, stepped_up, used, agent FROM sessions
-		WHERE id_hash = ?`, idHash[:])
+	return one(ctx, i.tx, scanSession, selectSession+"WHERE id_hash = ?", idHash[:])
+}
+
+const selectSession = "SELECT id_hash, account, wrap, created, expires, stepped_up, used, agent FROM sessions "
+
+func scanSession(row *sql.Rows) (s store.Session, err error) {
+	return s, row.Scan(scanHash{&s.IDHash}, &s.Account, &s.Wrap, scanTime{&s.Created}, scanTime{&s.Expires},
+		scanTime{&s.SteppedUp}, scanTime{&s.Used}, &s.Agent)
+}
+
+func (i identity) Sessions(ctx context.Context, account hearkeep.AccountID) ([]store.Session, error) {
+	return all(ctx, i.tx, scanSession, selectSession+"WHERE account = ? ORDER BY used DESC, id_hash", account)
+}
+
+func (i identity) DeleteSessions(ctx context.Context, account hearkeep.AccountID, except [32]byte) (int, error) {
+	n, err := i.exec(ctx, "DELETE FROM sessions WHERE account = ? AND id_hash <> ?", account, except[:])
+	return int(n), err
 }
 
 func (i identity) TouchSession(ctx context.Context, idHash [32]byte, used time.Time) error {

@@ -40,15 +40,23 @@ func (v vaults) Recording(ctx context.Context, vault hearkeep.VaultID, id hearke
 	return one(ctx, v.tx, scanRecording, selectRecording+"WHERE vault = ? AND id = ?", vault, id)
 }
 
-func (v vaults) Recordings(ctx context.Context, vault hearkeep.VaultID, before store.Cursor, limit int) ([]store.Recording, error) {
+func (v vaults) Recordings(ctx context.Context, vault hearkeep.VaultID, of store.Span, before store.Cursor, limit int) ([]store.Recording, error) {
 	start, id := millis(before.Start), before.ID
 	if before == (store.Cursor{}) {
 		start = math.MaxInt64
 		id = hearkeep.RecordingID{0xff} // any id: no recording starts then
 	}
 	return all(ctx, v.tx, scanRecording,
-		selectRecording+"WHERE vault = ? AND (start, id) < (?, ?) ORDER BY start DESC, id DESC LIMIT ?",
-		vault, start, id[:], limit)
+		selectRecording+"WHERE vault = ? AND (start, id) < (?, ?) AND generation BETWEEN ? AND ? ORDER BY start DESC, id DESC LIMIT ?",
+		vault, start, id[:], of.From, upTo(of), limit)
+}
+
+// upTo is the last generation of a span, as a number that a comparison can use.
+func upTo(of store.Span) int64 {
+	if of.To == 0 {
+		return math.MaxInt64
+	}
+	return int64(of.To)
 }
 
 func (v vaults) RecordingsByNumber(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, after hearkeep.Number, limit int) ([]store.Recording, error) {
@@ -62,12 +70,13 @@ func (v vaults) LastRecording(ctx context.Context, vault hearkeep.VaultID, bindi
 		selectRecording+"WHERE vault = ? AND binding = ? ORDER BY number DESC LIMIT 1", vault, binding)
 }
 
-func (v vaults) Totals(ctx context.Context, vault hearkeep.VaultID) (store.Totals, error) {
+func (v vaults) Totals(ctx context.Context, vault hearkeep.VaultID, of store.Span) (store.Totals, error) {
 	return one(ctx, v.tx, func(row *sql.Rows) (t store.Totals, err error) {
 		return t, row.Scan(&t.Recordings, &t.Speech, scanTime{&t.Oldest}, scanTime{&t.Newest}, &t.Bytes)
 	}, `SELECT count(*), coalesce(sum(duration), 0), coalesce(min(start), 0), coalesce(max(start), 0),
-			(SELECT coalesce(sum(size), 0) FROM parts WHERE vault = ?1)
-		FROM recordings WHERE vault = ?1`, vault)
+			(SELECT coalesce(sum(p.size), 0) FROM recordings r JOIN parts p ON p.vault = r.vault AND p.recording = r.id
+				WHERE r.vault = ?1 AND r.generation BETWEEN ?2 AND ?3)
+		FROM recordings WHERE vault = ?1 AND generation BETWEEN ?2 AND ?3`, vault, of.From, upTo(of))
 }
 
 func (v vaults) DeleteRecording(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID) error {

@@ -13,16 +13,21 @@ import (
 type vaults struct{ *tx }
 
 func (v vaults) InsertVault(ctx context.Context, w store.Vault) error {
-	return v.put(ctx, `INSERT INTO vaults (id, kind, label, retain_audio, retain_words, retain_turn, created)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		w.ID, w.Kind, w.Label, w.Retention.Audio, w.Retention.Words, w.Retention.Turn, millis(w.Created))
+	return v.put(ctx, `INSERT INTO vaults (id, kind, label, retain_audio, retain_words, retain_turn, household, of_age, created)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		w.ID, w.Kind, w.Label, w.Retention.Audio, w.Retention.Words, w.Retention.Turn, w.Household, millis(w.OfAge), millis(w.Created))
 }
 
-const selectVault = "SELECT id, kind, label, retain_audio, retain_words, retain_turn, created FROM vaults "
+func (v vaults) SetVault(ctx context.Context, w store.Vault) error {
+	return v.change(ctx, "UPDATE vaults SET kind = ?, label = ?, household = ?, of_age = ? WHERE id = ?",
+		w.Kind, w.Label, w.Household, millis(w.OfAge), w.ID)
+}
+
+const selectVault = "SELECT id, kind, label, retain_audio, retain_words, retain_turn, household, of_age, created FROM vaults "
 
 func scanVault(row *sql.Rows) (w store.Vault, err error) {
 	r := &w.Retention
-	return w, row.Scan(&w.ID, &w.Kind, &w.Label, &r.Audio, &r.Words, &r.Turn, scanTime{&w.Created})
+	return w, row.Scan(&w.ID, &w.Kind, &w.Label, &r.Audio, &r.Words, &r.Turn, &w.Household, scanTime{&w.OfAge}, scanTime{&w.Created})
 }
 
 func (v vaults) Vault(ctx context.Context, id hearkeep.VaultID) (store.Vault, error) {
@@ -41,15 +46,15 @@ func (v vaults) SetRetention(ctx context.Context, id hearkeep.VaultID, r store.R
 }
 
 func (v vaults) InsertGeneration(ctx context.Context, g store.Generation) error {
-	return v.put(ctx, `INSERT INTO generations (vault, n, hpke_public, sign_public, keyholders, signature, created)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		g.Vault, g.N, g.HPKEPublic, g.SignPublic, idBytes(g.Keyholders), g.Signature, millis(g.Created))
+	return v.put(ctx, `INSERT INTO generations (vault, n, hpke_public, sign_public, keyholders, signature, roster, created)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		g.Vault, g.N, g.HPKEPublic, g.SignPublic, idBytes(g.Keyholders), g.Signature, g.Roster, millis(g.Created))
 }
 
 func (v vaults) Generations(ctx context.Context, vault hearkeep.VaultID) ([]store.Generation, error) {
 	return all(ctx, v.tx, func(row *sql.Rows) (g store.Generation, err error) {
-		return g, row.Scan(&g.Vault, &g.N, &g.HPKEPublic, &g.SignPublic, scanIDs(&g.Keyholders), &g.Signature, scanTime{&g.Created})
-	}, `SELECT vault, n, hpke_public, sign_public, keyholders, signature, created FROM generations
+		return g, row.Scan(&g.Vault, &g.N, &g.HPKEPublic, &g.SignPublic, scanIDs(&g.Keyholders), &g.Signature, &g.Roster, scanTime{&g.Created})
+	}, `SELECT vault, n, hpke_public, sign_public, keyholders, signature, roster, created FROM generations
 		WHERE vault = ? ORDER BY n`, vault)
 }
 
@@ -59,13 +64,34 @@ func (v vaults) InsertKeyholder(ctx context.Context, k store.Keyholder) error {
 }
 
 func (v vaults) Keyholder(ctx context.Context, vault hearkeep.VaultID, account hearkeep.AccountID) ([]store.Keyholder, error) {
-	held, err := all(ctx, v.tx, func(row *sql.Rows) (k store.Keyholder, err error) {
-		return k, row.Scan(&k.Vault, &k.Account, &k.Generation, &k.Wrap, &k.Pin)
-	}, "SELECT vault, account, generation, wrap, pin FROM keyholders WHERE vault = ? AND account = ? ORDER BY generation", vault, account)
+	held, err := all(ctx, v.tx, scanKeyholder, selectKeyholder+"WHERE vault = ? AND account = ? ORDER BY generation", vault, account)
 	if err == nil && len(held) == 0 {
 		err = store.ErrNotFound
 	}
 	return held, err
+}
+
+const selectKeyholder = "SELECT vault, account, generation, wrap, pin FROM keyholders "
+
+func scanKeyholder(row *sql.Rows) (k store.Keyholder, err error) {
+	return k, row.Scan(&k.Vault, &k.Account, &k.Generation, &k.Wrap, &k.Pin)
+}
+
+func (v vaults) Keyholders(ctx context.Context, vault hearkeep.VaultID, n hearkeep.Generation) ([]store.Keyholder, error) {
+	return all(ctx, v.tx, scanKeyholder, selectKeyholder+"WHERE vault = ? AND generation = ? ORDER BY account", vault, n)
+}
+
+func (v vaults) SetKeyholder(ctx context.Context, k store.Keyholder) error {
+	return v.change(ctx, "UPDATE keyholders SET wrap = ?, pin = ? WHERE vault = ? AND account = ? AND generation = ?",
+		k.Wrap, k.Pin, k.Vault, k.Account, k.Generation)
+}
+
+func (v vaults) DeleteKeyholder(ctx context.Context, vault hearkeep.VaultID, account hearkeep.AccountID) error {
+	return v.put(ctx, "DELETE FROM keyholders WHERE vault = ? AND account = ?", vault, account)
+}
+
+func (v vaults) VaultsIn(ctx context.Context, house hearkeep.HouseholdID) ([]store.Vault, error) {
+	return all(ctx, v.tx, scanVault, selectVault+"WHERE household = ? ORDER BY created, id", house)
 }
 
 func (v vaults) VaultsOf(ctx context.Context, account hearkeep.AccountID) ([]store.Vault, error) {

@@ -109,7 +109,7 @@ func benchPage(b *testing.B, open func(*testing.B) (store.Store, string)) {
 	}
 	for b.Loop() {
 		err := st.View(ctx, func(tx *store.Tx) error {
-			page, err := tx.Vaults.Recordings(ctx, v.ID, middle, 50)
+			page, err := tx.Vaults.Recordings(ctx, v.ID, store.Span{}, middle, 50)
 			if err != nil {
 				return err
 			}

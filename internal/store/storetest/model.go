@@ -185,7 +185,7 @@ func (v *modelVault) check(ctx context.Context, t *rapid.T, tx *store.Tx) error 
 			t.Fatalf("%s (-want +got):\n%s", what, diff)
 		}
 	}
-	got, err := tx.Vaults.Recordings(ctx, v.ID, store.Cursor{}, 1000)
+	got, err := tx.Vaults.Recordings(ctx, v.ID, store.Span{}, store.Cursor{}, 1000)
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (v *modelVault) check(ctx context.Context, t *rapid.T, tx *store.Tx) error 
 	if n := len(v.recordings); n > 0 {
 		want.Newest, want.Oldest = v.recordings[0].Start, v.recordings[n-1].Start
 	}
-	totals, err := tx.Vaults.Totals(ctx, v.ID)
+	totals, err := tx.Vaults.Totals(ctx, v.ID, store.Span{})
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func totals(t *testing.T, open Opener) {
 	want := func(what string, w store.Totals) {
 		t.Helper()
 		view(t, st, func(tx *store.Tx) error {
-			got, err := tx.Vaults.Totals(ctx, v.ID)
+			got, err := tx.Vaults.Totals(ctx, v.ID, store.Span{})
 			equal(t, what, got, w)
 			return err
 		})

@@ -117,7 +117,7 @@ func stranger(t *testing.T, open Opener) {
 	}
 
 	view(t, st, func(tx *store.Tx) error {
-		page, err := tx.Vaults.Recordings(ctx, a.ID, store.Cursor{}, 10)
+		page, err := tx.Vaults.Recordings(ctx, a.ID, store.Span{}, store.Cursor{}, 10)
 		equal(t, "A's recordings", page, []store.Recording{})
 		if err != nil {
 			return err
@@ -132,7 +132,7 @@ func stranger(t *testing.T, open Opener) {
 		if err != nil {
 			return err
 		}
-		sum, err := tx.Vaults.Totals(ctx, a.ID)
+		sum, err := tx.Vaults.Totals(ctx, a.ID, store.Span{})
 		equal(t, "A's totals", sum, store.Totals{})
 		return err
 	})

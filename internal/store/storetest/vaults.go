@@ -244,7 +244,7 @@ func paging(t *testing.T, open Opener) {
 		for {
 			var page []store.Recording
 			view(t, st, func(tx *store.Tx) (err error) {
-				page, err = tx.Vaults.Recordings(ctx, v.ID, cursor, limit)
+				page, err = tx.Vaults.Recordings(ctx, v.ID, store.Span{}, cursor, limit)
 				return err
 			})
 			if len(page) > limit {

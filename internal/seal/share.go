@@ -1,0 +1,176 @@
+package seal
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/hearkeep/hearkeep"
+)
+
+// RosterMember is a keyholder of a generation, with the key that the next
+// generation is to be sealed to. As is "holder", "guardian" or "child".
+type RosterMember struct {
+	Account hearkeep.AccountID
+	As      string
+	Public  AccountPublic
+}
+
+// MaxRoster bounds how many keyholders a vault has.
+const MaxRoster = 64
+
+// rosterEntry is account ‖ first byte of As ‖ public key.
+const rosterEntry = 16 + 1 + PublicKeySize
+
+func rosterContext(vault hearkeep.VaultID, n hearkeep.Generation, entries []byte) context {
+	return contextOf(purposeRoster).id(vault).uint(uint64(n)).bytes(entries)
+}
+
+// SignRoster writes who holds generation n of a vault, signed by that
+// generation's own key: 0x01 ‖ signature (64) ‖ entries in ascending order of
+// account. Whoever makes generation n+1 seals it to these keys and never to
+// those of bare rows, which anybody who writes rows could exchange. A token's
+// key is refused with ErrToken, an empty or overlong roster with ErrFormat.
+func SignRoster(by VaultKey, vault hearkeep.VaultID, n hearkeep.Generation, members []RosterMember) ([]byte, error) {
+	if err := by.whole(); err != nil {
+		return nil, err
+	}
+	if len(members) == 0 || len(members) > MaxRoster {
+		return nil, fmt.Errorf("%w: a roster of %d", ErrFormat, len(members))
+	}
+	members = slices.SortedFunc(slices.Values(members), func(a, b RosterMember) int { return bytes.Compare(a.Account[:], b.Account[:]) })
+	var entries []byte
+	for i, m := range members {
+		as, ok := rosterLetter(m.As)
+		if !ok || m.Public.Bytes() == nil || i > 0 && m.Account == members[i-1].Account {
+			return nil, fmt.Errorf("%w: a member of a roster", ErrFormat)
+		}
+		entries = append(append(append(entries, m.Account[:]...), as), m.Public.Bytes()...)
+	}
+	sig, err := sign(by, rosterContext(vault, n, entries))
+	if err != nil {
+		return nil, err
+	}
+	return append(append([]byte{0x01}, sig...), entries...), nil
+}
+
+// OpenRoster reads what SignRoster wrote, after it has checked the signature
+// by the given Ed25519 key of generation n. ErrVerify, or ErrFormat.
+func OpenRoster(verify []byte, vault hearkeep.VaultID, n hearkeep.Generation, roster []byte) ([]RosterMember, error) {
+	if len(roster) < 1+ed25519.SignatureSize+rosterEntry || roster[0] != 0x01 {
+		return nil, fmt.Errorf("%w: roster", ErrFormat)
+	}
+	sig, entries := roster[1:1+ed25519.SignatureSize], roster[1+ed25519.SignatureSize:]
+	if len(entries)%rosterEntry != 0 || len(entries)/rosterEntry > MaxRoster {
+		return nil, fmt.Errorf("%w: roster", ErrFormat)
+	}
+	if err := verifySignature(verify, rosterContext(vault, n, entries), sig); err != nil {
+		return nil, err
+	}
+	var members []RosterMember
+	for ; len(entries) > 0; entries = entries[rosterEntry:] {
+		as, ok := rosterName(entries[16])
+		public, err := ParseAccountPublic(entries[17:rosterEntry])
+		if !ok || err != nil {
+			return nil, fmt.Errorf("%w: a member of a roster", ErrFormat)
+		}
+		members = append(members, RosterMember{hearkeep.AccountID(entries[:16]), as, public})
+	}
+	return members, nil
+}
+
+func rosterLetter(as string) (byte, bool) {
+	switch as {
+	case "holder", "guardian", "child":
+		return as[0], true
+	}
+	return 0, false
+}
+
+func rosterName(letter byte) (string, bool) {
+	switch letter {
+	case 'h':
+		return "holder", true
+	case 'g':
+		return "guardian", true
+	case 'c':
+		return "child", true
+	}
+	return "", false
+}
+
+// InvitationContext is what the secret of an invitation is sealed for.
+type InvitationContext struct {
+	Vault      hearkeep.VaultID
+	Generation hearkeep.Generation
+	Invitation hearkeep.InvitationID
+}
+
+func (c InvitationContext) context() context {
+	return contextOf(purposeInvitation).id(c.Vault).uint(uint64(c.Generation)).id(c.Invitation)
+}
+
+// SealInvitation seals the secret of an invitation's link under the vault's
+// symmetric key, so that any keyholder can check who accepted and the server
+// alone cannot pretend that somebody did. A token's key is refused with
+// ErrToken.
+func SealInvitation(k VaultKey, secret [32]byte, c InvitationContext) ([]byte, error) {
+	if err := k.whole(); err != nil {
+		return nil, err
+	}
+	return sealUnder(k.v.wrap, c.context(), secret[:])
+}
+
+// OpenInvitation opens what SealInvitation made.
+func OpenInvitation(k VaultKey, sealed []byte, c InvitationContext) ([32]byte, error) {
+	if err := k.whole(); err != nil {
+		return [32]byte{}, err
+	}
+	b, err := openUnder(k.v.wrap, c.context(), sealed)
+	if err != nil {
+		return [32]byte{}, err
+	}
+	if len(b) != keySize {
+		return [32]byte{}, ErrFormat
+	}
+	return [32]byte(b), nil
+}
+
+// Acceptance says which account, with which key, accepted an invitation.
+type Acceptance struct {
+	Invitation hearkeep.InvitationID
+	Vault      hearkeep.VaultID
+	Account    hearkeep.AccountID
+	Public     AccountPublic
+}
+
+func (a Acceptance) context() context {
+	return contextOf(purposeAccept).id(a.Invitation).id(a.Vault).id(a.Account).bytes(a.Public.Bytes())
+}
+
+// MACAcceptance authenticates an acceptance under the secret of the link:
+// HMAC-SHA256 under HKDF-SHA256(secret, no salt, label, 32).
+func MACAcceptance(secret [32]byte, a Acceptance) []byte {
+	h := hmac.New(sha256.New, derive(secret[:], nil, labelAccept, keySize))
+	h.Write(a.context())
+	return h.Sum(nil)
+}
+
+// VerifyAcceptance checks what MACAcceptance made; ErrVerify where it is not.
+func VerifyAcceptance(secret [32]byte, a Acceptance, mac []byte) error {
+	if !hmac.Equal(mac, MACAcceptance(secret, a)) {
+		return ErrVerify
+	}
+	return nil
+}
+
+// DecoyCredential makes up the n-th passkey of a name that may have none: the
+// same 32 bytes each time, which nobody without the house key can tell from a
+// real one's id. nil of the zero key.
+func DecoyCredential(hk HouseKey, name string, n int) []byte {
+	return mac(hk, labelHouseDecoy, contextOf(purposeDecoy).text(name).bytes(binary.BigEndian.AppendUint32(nil, uint32(n))))
+}
