@@ -410,7 +410,7 @@ func TestMovingADoor(t *testing.T) {
 	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
 	ctx := t.Context()
 	before := say(t, anna, "before")
-	other, err := h.Keep.Add(ctx, anna.Who, NewVault{Name: "  Living   room ", Kind: Personal})
+	other, err := h.Keep.Add(ctx, anna.Who, vault.NewVault{Name: "  Living   room ", Kind: vault.Personal})
 	must(t, err)
 	held, err := h.Keep.Vaults(ctx, anna.Who)
 	must(t, err)
