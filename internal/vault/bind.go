@@ -27,6 +27,9 @@ type Binding struct {
 // Bind ties a new door to this vault: signed by the vault's key, pinned under
 // the house key, in the ledger, and due to be announced by the device.
 func (r *Room) Bind(ctx context.Context, source hearkeep.Source, door Door, rule hearkeep.RoomRule) (hearkeep.BindingID, error) {
+	if err := r.changes(); err != nil {
+		return hearkeep.BindingID{}, err
+	}
 	door, err := door.check(source)
 	if err != nil {
 		return hearkeep.BindingID{}, err
@@ -59,6 +62,9 @@ func (r *Room) Bind(ctx context.Context, source hearkeep.Source, door Door, rule
 // Change gives a door another name, settings or rule. Its numbering, its
 // token and what it has kept stay.
 func (r *Room) Change(ctx context.Context, id hearkeep.BindingID, door Door, rule hearkeep.RoomRule) error {
+	if err := r.changes(); err != nil {
+		return err
+	}
 	b, err := r.binding(ctx, id)
 	if err != nil {
 		return err
@@ -127,7 +133,7 @@ func (r *Room) announce(ctx context.Context, tx *store.Tx, b store.Binding, kind
 	if err := tx.Acts.Count(ctx, b.ID, countNoticesDue, 1); err != nil {
 		return err
 	}
-	e := entryOf(r.who, r.vault.ID, kind, string(b.Source)+" "+b.Rule.String())
+	e := entryOf(r.actor, r.vault.ID, kind, string(b.Source)+" "+b.Rule.String())
 	e.Binding = &b.ID
 	_, err := r.keep.ledger.Append(ctx, tx, e)
 	return err
@@ -161,6 +167,9 @@ func (r *Room) Check(ctx context.Context, id hearkeep.BindingID) error {
 
 // Unbind closes a door for good. The uploads stay: their pin is the vault's own.
 func (r *Room) Unbind(ctx context.Context, id hearkeep.BindingID) error {
+	if err := r.changes(); err != nil {
+		return err
+	}
 	b, err := r.binding(ctx, id)
 	if err != nil {
 		return err
@@ -213,6 +222,9 @@ func (k *Keep) dropEnvelope(id hearkeep.BindingID) {
 // here. What it has kept stays here. A terminal has to be paired anew, since a
 // token names its binding.
 func MoveDoor(ctx context.Context, from, to *Room, id hearkeep.BindingID) (hearkeep.BindingID, error) {
+	if err := together(from, to); err != nil {
+		return hearkeep.BindingID{}, err
+	}
 	old, err := from.binding(ctx, id)
 	if err != nil {
 		return hearkeep.BindingID{}, err

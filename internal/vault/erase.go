@@ -34,6 +34,9 @@ const eraseBatch = 1000
 // keys have left the disk. An id that is not in this vault fails with
 // NotFound, and nothing is erased.
 func (r *Room) Erase(ctx context.Context, ids ...hearkeep.RecordingID) (Receipt, error) {
+	if err := r.changes(); err != nil {
+		return Receipt{}, err
+	}
 	if len(ids) == 0 {
 		return Receipt{}, hearkeep.Errorf(hearkeep.Invalid, "Nothing was chosen.")
 	}
@@ -46,27 +49,30 @@ func (r *Room) Erase(ctx context.Context, ids ...hearkeep.RecordingID) (Receipt,
 		}
 	}
 	e := store.Erasure{Vault: r.vault.ID, Recordings: ids, Total: len(ids), Outcome: hearkeep.OutcomeErased}
-	done, err := r.keep.erase(ctx, e, entryOf(r.who, r.vault.ID, ledger.KindErased, "chosen"))
+	done, err := r.keep.erase(ctx, e, entryOf(r.actor, r.vault.ID, ledger.KindErased, "chosen"))
 	if err == nil && done.Count == 0 { // another was first
 		return Receipt{}, errGone()
 	}
 	return done, err
 }
 
-// EraseAll forgets everything that this vault keeps.
+// EraseAll forgets everything that this vault keeps and this Room may see.
 func (r *Room) EraseAll(ctx context.Context) (Receipt, error) {
-	return r.keep.eraseAll(ctx, r.vault.ID, entryOf(r.who, r.vault.ID, ledger.KindErased, "everything"))
+	if err := r.changes(); err != nil {
+		return Receipt{}, err
+	}
+	return r.keep.eraseAll(ctx, r.vault.ID, r.span, entryOf(r.actor, r.vault.ID, ledger.KindErased, "everything"))
 }
 
 // eraseAll works in batches, each with a ledger entry of its own. The last
 // one's receipt, which is what people are given, sums them up.
-func (k *Keep) eraseAll(ctx context.Context, vault hearkeep.VaultID, entry ledger.Entry) (Receipt, error) {
+func (k *Keep) eraseAll(ctx context.Context, vault hearkeep.VaultID, of store.Span, entry ledger.Entry) (Receipt, error) {
 	var sum Receipt
 	k.forget(vault, time.Now())
 	for {
 		var recs []store.Recording
 		err := k.store.View(ctx, func(tx *store.Tx) (err error) {
-			recs, err = tx.Vaults.Recordings(ctx, vault, store.Span{}, store.Cursor{}, eraseBatch)
+			recs, err = tx.Vaults.Recordings(ctx, vault, of, store.Cursor{}, eraseBatch)
 			return err
 		})
 		if err != nil {

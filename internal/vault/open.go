@@ -35,7 +35,7 @@ func (r *Room) note(ctx context.Context, purpose string, part hearkeep.Part, rec
 	if len(fresh) == 0 {
 		return nil
 	}
-	e := entryOf(r.who, r.vault.ID, ledger.KindOpened, purpose)
+	e := entryOf(r.actor, r.vault.ID, ledger.KindOpened, purpose)
 	e.Count, e.Items = len(fresh), runsOf(fresh)
 	if _, err := k.ledger.Write(ctx, e); err != nil {
 		return hearkeep.Errorf(hearkeep.Unavailable, "Nothing can be opened right now.").
@@ -45,7 +45,7 @@ func (r *Room) note(ctx context.Context, purpose string, part hearkeep.Part, rec
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, rec := range fresh {
-		k.noted[opening{r.who.Session(), rec.ID, part}] = now
+		k.noted[opening{r.actor.session, rec.ID, part}] = now
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (r *Room) unnoted(now time.Time, part hearkeep.Part, recs []store.Recording
 	maps.DeleteFunc(k.noted, func(_ opening, at time.Time) bool { return now.Sub(at) >= noteLife })
 	var fresh []store.Recording
 	for _, rec := range recs {
-		if _, ok := k.noted[opening{r.who.Session(), rec.ID, part}]; !ok {
+		if _, ok := k.noted[opening{r.actor.session, rec.ID, part}]; !ok {
 			fresh = append(fresh, rec)
 		}
 	}
@@ -213,14 +213,14 @@ func (r *Room) envelopeKey(ctx context.Context, rec store.Recording) (seal.Envel
 func (r *Room) failed(ctx context.Context, purpose string, recs []store.Recording, cause error) error {
 	r.keep.log.Error("an opening failed", "vault", r.vault.ID, "purpose", purpose, "err", cause)
 	if fresh := r.unnoted(time.Now(), "failed", recs); len(fresh) > 0 || len(recs) == 0 {
-		e := entryOf(r.who, r.vault.ID, ledger.KindOpeningFailed, purpose)
+		e := entryOf(r.actor, r.vault.ID, ledger.KindOpeningFailed, purpose)
 		e.Count, e.Items = len(recs), runsOf(recs)
 		if _, err := r.keep.ledger.Write(ctx, e); err != nil {
 			cause = errors.Join(cause, err)
 		}
 		r.keep.mu.Lock()
 		for _, rec := range fresh {
-			r.keep.noted[opening{r.who.Session(), rec.ID, "failed"}] = time.Now()
+			r.keep.noted[opening{r.actor.session, rec.ID, "failed"}] = time.Now()
 		}
 		r.keep.mu.Unlock()
 	}

@@ -10,17 +10,17 @@ import (
 	"time"
 
 	"github.com/hearkeep/hearkeep"
-	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
 )
 
-// Room is one vault, opened by a keyholder. It serves one request and is not
-// used concurrently.
+// Room is one vault, opened by a keyholder or by a program that one gave a
+// token. It serves one request and is not used concurrently.
 type Room struct {
 	keep      *Keep
-	who       identity.Verified
+	actor     actor
 	vault     store.Vault
+	span      store.Span // the generations that it sees; what is outside is not there
 	current   hearkeep.Generation
 	keys      map[hearkeep.Generation]seal.VaultKey
 	envelopes map[hearkeep.EnvelopeID]seal.EnvelopeKey
@@ -35,7 +35,7 @@ func (r *Room) Retention() store.Retention { return r.vault.Retention }
 // Totals counts what is kept.
 func (r *Room) Totals(ctx context.Context) (t store.Totals, err error) {
 	err = r.keep.store.View(ctx, func(tx *store.Tx) (err error) {
-		t, err = tx.Vaults.Totals(ctx, r.vault.ID, store.Span{})
+		t, err = tx.Vaults.Totals(ctx, r.vault.ID, r.span)
 		return err
 	})
 	if err != nil {
@@ -46,6 +46,9 @@ func (r *Room) Totals(ctx context.Context) (t store.Totals, err error) {
 
 // Uploads returns the Inbox for files given in the browser.
 func (r *Room) Uploads(ctx context.Context) (*Inbox, error) {
+	if err := r.changes(); err != nil {
+		return nil, err
+	}
 	in, err := r.inboxOf(ctx, hearkeep.SourceUpload)
 	if err == nil && in == nil {
 		err = hearkeep.Errorf(hearkeep.NotFound, "This vault takes no uploads.")
@@ -55,6 +58,9 @@ func (r *Room) Uploads(ctx context.Context) (*Inbox, error) {
 
 // Browser returns the Inbox for push to talk, bound at its first use.
 func (r *Room) Browser(ctx context.Context) (*Inbox, error) {
+	if err := r.changes(); err != nil {
+		return nil, err
+	}
 	in, err := r.inboxOf(ctx, hearkeep.SourceBrowser)
 	if err != nil || in != nil {
 		return in, err
@@ -141,7 +147,7 @@ func (r *Room) List(ctx context.Context, before Cursor, limit int) (items []Item
 	}
 	var recs []store.Recording
 	err = r.keep.store.View(ctx, func(tx *store.Tx) (err error) {
-		recs, err = tx.Vaults.Recordings(ctx, r.vault.ID, store.Span{}, before.Cursor, limit+1)
+		recs, err = tx.Vaults.Recordings(ctx, r.vault.ID, r.span, before.Cursor, limit+1)
 		return err
 	})
 	if err != nil {
@@ -164,7 +170,7 @@ func (r *Room) List(ctx context.Context, before Cursor, limit int) (items []Item
 func (r *Room) Latest(ctx context.Context) (hearkeep.RecordingID, error) {
 	var recs []store.Recording
 	err := r.keep.store.View(ctx, func(tx *store.Tx) (err error) {
-		recs, err = tx.Vaults.Recordings(ctx, r.vault.ID, store.Span{}, store.Cursor{}, 1)
+		recs, err = tx.Vaults.Recordings(ctx, r.vault.ID, r.span, store.Cursor{}, 1)
 		return err
 	})
 	if err != nil || len(recs) == 0 {
@@ -211,11 +217,11 @@ func (r *Room) recording(ctx context.Context, id hearkeep.RecordingID) (rec stor
 		rec, err = tx.Vaults.Recording(ctx, r.vault.ID, id)
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return rec, errGone()
+	if errors.Is(err, store.ErrNotFound) || err == nil && !r.span.Holds(rec.Generation) {
+		return store.Recording{}, errGone()
 	}
 	if err != nil {
-		return rec, fmt.Errorf("vault: recording %s: %w", id, err)
+		return store.Recording{}, fmt.Errorf("vault: recording %s: %w", id, err)
 	}
 	return rec, nil
 }

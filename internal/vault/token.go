@@ -43,7 +43,3 @@ func (k *Keep) EndToken(ctx context.Context, who identity.Verified, id hearkeep.
 // what needs a keyholder. A token that is malformed, unknown, ended or altered
 // fails with Unauthorized.
 func (k *Keep) Program(ctx context.Context, token string) (*Room, error) { return nil, errNotYet }
-
-// Writes reports whether this Room may change things: a keyholder's may, and a
-// program's where its token says so.
-func (r *Room) Writes() bool { return true }

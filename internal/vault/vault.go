@@ -191,7 +191,7 @@ func (k *Keep) make(ctx context.Context, who identity.Verified, name string, ins
 		if err := insertVault(ctx, tx, m.vault, m.generation, m.holder, m.uploads); err != nil {
 			return err
 		}
-		made, bound := entryOf(who, id, ledger.KindKeys, "vault made"), entryOf(who, id, ledger.KindBound, string(hearkeep.SourceUpload))
+		made, bound := entryOf(personOf(who), id, ledger.KindKeys, "vault made"), entryOf(personOf(who), id, ledger.KindBound, string(hearkeep.SourceUpload))
 		bound.Binding = &m.uploads.ID
 		_, err = k.ledger.Append(ctx, tx, made, bound)
 		return err
@@ -371,7 +371,7 @@ func (k *Keep) Enter(ctx context.Context, who identity.Verified, id hearkeep.Vau
 	if !who.Valid() {
 		return nil, errNobody()
 	}
-	r := &Room{keep: k, who: who, keys: map[hearkeep.Generation]seal.VaultKey{}, envelopes: map[hearkeep.EnvelopeID]seal.EnvelopeKey{}}
+	r := &Room{keep: k, actor: personOf(who), keys: map[hearkeep.Generation]seal.VaultKey{}, envelopes: map[hearkeep.EnvelopeID]seal.EnvelopeKey{}}
 	var held []store.Keyholder
 	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
 		if held, err = tx.Vaults.Keyholder(ctx, id, who.Account()); err != nil {
@@ -409,12 +409,4 @@ func errNobody() error {
 
 func errNoVault(err error) error {
 	return hearkeep.Errorf(hearkeep.NotFound, "There is nothing here.").Because(err)
-}
-
-// entryOf is a ledger entry of what a keyholder did in a vault.
-func entryOf(who identity.Verified, vault hearkeep.VaultID, kind ledger.Kind, purpose string) ledger.Entry {
-	return ledger.Entry{
-		Kind: kind, Account: new(who.Account()), Role: hearkeep.RoleKeyholder,
-		Session: who.Session(), Vault: &vault, Purpose: purpose,
-	}
 }
