@@ -34,7 +34,7 @@ const (
 	purposeHouseName      purpose = "house-name"      // id
 	purposeHouseChannel   purpose = "house-channel"   // id
 	purposeHouseLetter    purpose = "house-letter"    // id
-	purposeInvitation     purpose = "invitation"      // vault, generation, invitation
+	purposeInvitation     purpose = "invitation"      // vault, generation, invitation, as, past, expires
 
 	// Signatures and MACs.
 	purposeGeneration purpose = "generation" // vault, n, HPKE key, verification key, keyholders
@@ -42,7 +42,7 @@ const (
 	purposePin        purpose = "pin"        // binding, vault, generation, verification key, HPKE key, signed by
 	purposeHolder     purpose = "holder"     // account, vault, generation, verification key, HPKE key
 	purposeBrowser    purpose = "browser"    // account, random
-	purposeRoster     purpose = "roster"     // vault, n, then for each member account, role, public key
+	purposeRoster     purpose = "roster"     // vault, generation, entries (account, letter, public key; one field)
 	purposeAccept     purpose = "accept"     // invitation, vault, account, public key
 	purposeDecoy      purpose = "decoy"      // name, n
 )

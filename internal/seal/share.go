@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hearkeep/hearkeep"
 )
@@ -59,7 +60,9 @@ func SignRoster(by VaultKey, vault hearkeep.VaultID, n hearkeep.Generation, memb
 }
 
 // OpenRoster reads what SignRoster wrote, after it has checked the signature
-// by the given Ed25519 key of generation n. ErrVerify, or ErrFormat.
+// by the given Ed25519 key of generation n: ErrVerify where it is not, and
+// ErrFormat for what SignRoster never writes, an account that stands in it
+// twice among it. The members come in ascending order of account.
 func OpenRoster(verify []byte, vault hearkeep.VaultID, n hearkeep.Generation, roster []byte) ([]RosterMember, error) {
 	if len(roster) < 1+ed25519.SignatureSize+rosterEntry || roster[0] != 0x01 {
 		return nil, fmt.Errorf("%w: roster", ErrFormat)
@@ -73,12 +76,14 @@ func OpenRoster(verify []byte, vault hearkeep.VaultID, n hearkeep.Generation, ro
 	}
 	var members []RosterMember
 	for ; len(entries) > 0; entries = entries[rosterEntry:] {
+		m := RosterMember{Account: hearkeep.AccountID(entries[:16])}
 		as, ok := rosterName(entries[16])
 		public, err := ParseAccountPublic(entries[17:rosterEntry])
-		if !ok || err != nil {
+		if n := len(members); !ok || err != nil || n > 0 && bytes.Compare(members[n-1].Account[:], m.Account[:]) >= 0 {
 			return nil, fmt.Errorf("%w: a member of a roster", ErrFormat)
 		}
-		members = append(members, RosterMember{hearkeep.AccountID(entries[:16]), as, public})
+		m.As, m.Public = as, public
+		members = append(members, m)
 	}
 	return members, nil
 }
@@ -103,15 +108,21 @@ func rosterName(letter byte) (string, bool) {
 	return "", false
 }
 
-// InvitationContext is what the secret of an invitation is sealed for.
+// InvitationContext is what the secret of an invitation is sealed for: with
+// another As, Past or Expires in its row it does not open, so that whoever
+// writes rows makes no guardian of a child and gives no past away.
 type InvitationContext struct {
 	Vault      hearkeep.VaultID
 	Generation hearkeep.Generation
 	Invitation hearkeep.InvitationID
+	As         string    // what who accepts becomes: "holder", "guardian" or "child"
+	Past       bool      // with what was kept before
+	Expires    time.Time // of the link
 }
 
 func (c InvitationContext) context() context {
-	return contextOf(purposeInvitation).id(c.Vault).uint(uint64(c.Generation)).id(c.Invitation)
+	return contextOf(purposeInvitation).id(c.Vault).uint(uint64(c.Generation)).id(c.Invitation).
+		text(c.As).bool(c.Past).time(c.Expires)
 }
 
 // SealInvitation seals the secret of an invitation's link under the vault's
@@ -130,14 +141,11 @@ func OpenInvitation(k VaultKey, sealed []byte, c InvitationContext) ([32]byte, e
 	if err := k.whole(); err != nil {
 		return [32]byte{}, err
 	}
-	b, err := openUnder(k.v.wrap, c.context(), sealed)
+	b, err := openKeyUnder(k.v.wrap, c.context(), sealed)
 	if err != nil {
 		return [32]byte{}, err
 	}
-	if len(b) != keySize {
-		return [32]byte{}, ErrFormat
-	}
-	return [32]byte(b), nil
+	return *b, nil
 }
 
 // Acceptance says which account, with which key, accepted an invitation.
