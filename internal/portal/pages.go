@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -17,7 +18,9 @@ import (
 //go:embed templates/*.html static/*
 var content embed.FS
 
-// pages holds the parsed templates and the names of the static files.
+// pages holds the parsed templates and the names of the static files. Each
+// templates/<name>.html is drawn inside layout.html, with the pieces of
+// parts.html. "live" is no page: it is what polling swaps in.
 type pages struct {
 	byName map[string]*template.Template
 	assets map[string]asset
@@ -28,13 +31,6 @@ type pages struct {
 type asset struct {
 	body []byte
 	hash string
-}
-
-// pageNames are the templates/<name>.html; each is drawn inside layout.html,
-// with the pieces of parts.html. "live" is no page: it is what polling swaps in.
-var pageNames = []string{
-	"setup", "kit", "signin", "kitsignin", "home", "live", "recording",
-	"erase", "eraseall", "receipt", "kept", "unkept", "doors", "door", "disconnect", "trust", "problem",
 }
 
 func loadPages() (*pages, error) {
@@ -56,10 +52,18 @@ func loadPages() (*pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("portal: templates: %w", err)
 	}
-	for _, name := range pageNames {
+	files, err := content.ReadDir("templates")
+	if err != nil {
+		return nil, fmt.Errorf("portal: templates: %w", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(file.Name(), ".html")
+		if name == "layout" || name == "parts" {
+			continue
+		}
 		t, err := base.Clone()
 		if err == nil {
-			t, err = t.ParseFS(content, "templates/"+name+".html")
+			t, err = t.ParseFS(content, "templates/"+file.Name())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("portal: template %s: %w", name, err)

@@ -237,7 +237,7 @@ func TestEveryPageIsWhole(t *testing.T) {
 		})
 		drawn[s.page] = true
 	}
-	for _, name := range pageNames {
+	for name := range ps.byName {
 		if !drawn[name] {
 			t.Errorf("page %s has no sample", name)
 		}
