@@ -122,6 +122,8 @@ func sourceKind(s hearkeep.Source) string {
 		return "Push to talk in the browser"
 	case hearkeep.SourceWyoming:
 		return "A Wyoming listener, for Home Assistant"
+	case hearkeep.SourceMoved:
+		return "Recordings moved here from your other vaults"
 	}
 	return string(s)
 }
@@ -143,6 +145,8 @@ func sourceHow(b vault.Binding) string {
 			how += "; " + b.Door.Relay + " is asked first"
 		}
 		return how + "."
+	case hearkeep.SourceMoved:
+		return "Takes what you move here, and hears nothing by itself."
 	}
 	return ""
 }

@@ -46,8 +46,8 @@ func inVault(title, here string) frame {
 
 func sampleVaults() []vaultView {
 	return []vaultView{
-		{strings.Repeat("1a", 16), "Your keep", false}, {strings.Repeat("2b", 16), "Living room", true},
-		{strings.Repeat("3c", 16), nasty, false}, {strings.Repeat("4d", 16), strings.Repeat("W", 64), false},
+		{strings.Repeat("1a", 16), "Your keep", false, ""}, {strings.Repeat("2b", 16), "Living room", true, "Shared by 2"},
+		{strings.Repeat("3c", 16), nasty, false, "A child’s"}, {strings.Repeat("4d", 16), strings.Repeat("W", 64), false, ""},
 	}
 }
 

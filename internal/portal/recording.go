@@ -23,7 +23,8 @@ type recordingPage struct {
 	Until   clock
 	KeptFor string
 	Number  uint64
-	Kind    string // of door
+	Kind    string      // of door
+	Others  []vaultView // where it can be moved
 }
 
 type slotView struct{ Name, Spoken, Value string }
@@ -57,7 +58,7 @@ func (p *portal) recordingPage(v *visit, it vault.Item) *recordingPage {
 	page := &recordingPage{
 		frame: p.frameOf(v, "Recording", ""), row: p.row(it),
 		Until: p.clock(it.Until), KeptFor: spanText(it.Until.Sub(it.Start).Round(24 * time.Hour)),
-		Number: uint64(it.Number), Kind: sourceKind(it.Source),
+		Number: uint64(it.Number), Kind: sourceKind(it.Source), Others: v.others(),
 	}
 	if !it.HasTurn {
 		return page

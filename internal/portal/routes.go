@@ -41,16 +41,20 @@ type route struct {
 type object string
 
 const (
-	nothing   object = ""          // no data of anybody's
-	account   object = "account"   // the caller's sign-in
-	keep      object = "keep"      // the caller's open vault as a whole
-	vaults    object = "vaults"    // all vaults of the caller; a form names one
-	recording object = "recording" // {id}, in the caller's keep
-	receipt   object = "receipt"   // {id}, in the caller's keep
-	timer     object = "timer"     // {id}, in the caller's keep
-	door      object = "door"      // the binding of a device's token
-	binding   object = "binding"   // {id}, a door of the caller's keep
-	household object = "household" // the caller's household
+	nothing    object = ""           // no data of anybody's
+	account    object = "account"    // the caller's sign-in
+	keep       object = "keep"       // the caller's open vault as a whole
+	vaults     object = "vaults"     // all vaults of the caller; a form names one
+	recording  object = "recording"  // {id}, in the caller's keep
+	receipt    object = "receipt"    // {id}, in the caller's keep
+	timer      object = "timer"      // {id}, in the caller's keep
+	door       object = "door"       // the binding of a device's token
+	binding    object = "binding"    // {id}, a door of the caller's keep
+	household  object = "household"  // the caller's household
+	member     object = "member"     // {id}, an account of the caller's household
+	invitation object = "invitation" // {id}, of the caller's household; {secret}, whose link it is
+	houseDoor  object = "house door" // {id}, a door of a shared vault of the caller's household
+	holder     object = "holder"     // {id}, an account that holds the caller's open vault
 )
 
 // formBytes is room for the largest form: a name and a long passphrase.
@@ -67,7 +71,41 @@ func (p *portal) routes() []route {
 func (p *portal) accountRoutes() []route { return nil }
 
 // householdRoutes: members, invitations, who holds a vault.
-func (p *portal) householdRoutes() []route { return nil }
+func (p *portal) householdRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/join/{secret}", on: invitation, invited: p.joinForm},
+		{method: "POST", pattern: "/join/{secret}", on: invitation, invited: p.join, body: formBytes},
+
+		{method: "GET", pattern: "/household", on: household, keyholder: p.household},
+		{method: "POST", pattern: "/household/name", on: household, admin: p.nameHousehold, body: formBytes},
+		{method: "GET", pattern: "/household/invite", on: household, admin: p.inviteForm, fresh: true},
+		{method: "POST", pattern: "/household/invite", on: household, admin: p.invite, body: formBytes, fresh: true},
+		{method: "POST", pattern: "/household/invitations/{id}/withdraw", on: invitation, keyholder: p.withdraw, body: formBytes},
+		{method: "POST", pattern: "/household/members/{id}/admin", on: member, admin: p.setAdmin, body: formBytes},
+		{method: "GET", pattern: "/household/members/{id}/remove", on: member, admin: p.removeMemberForm, fresh: true},
+		{method: "POST", pattern: "/household/members/{id}/remove", on: member, admin: p.removeMember, body: formBytes, fresh: true},
+		{method: "GET", pattern: "/household/leave", on: household, keyholder: p.leaveForm, fresh: true},
+		{method: "POST", pattern: "/household/leave", on: household, keyholder: p.leave, body: formBytes, fresh: true},
+		{method: "GET", pattern: "/household/doors/{id}/disconnect", on: houseDoor, admin: p.disconnectHouseForm},
+		{method: "POST", pattern: "/household/doors/{id}/disconnect", on: houseDoor, admin: p.disconnectHouse, body: formBytes},
+
+		{method: "GET", pattern: "/sharing", on: keep, keyholder: p.sharing},
+		{method: "POST", pattern: "/sharing/name", on: keep, keyholder: p.nameVault, body: formBytes},
+		{method: "GET", pattern: "/sharing/invite", on: keep, keyholder: p.shareForm, fresh: true},
+		{method: "POST", pattern: "/sharing/invite", on: keep, keyholder: p.share, body: formBytes, fresh: true},
+		{method: "GET", pattern: "/sharing/holders/{id}/remove", on: holder, keyholder: p.removeHolderForm, fresh: true},
+		{method: "POST", pattern: "/sharing/holders/{id}/remove", on: holder, keyholder: p.removeHolder, body: formBytes, fresh: true},
+		{method: "GET", pattern: "/sharing/holders/{id}/past", on: holder, keyholder: p.givePastForm, fresh: true},
+		{method: "POST", pattern: "/sharing/holders/{id}/past", on: holder, keyholder: p.givePast, body: formBytes, fresh: true},
+		{method: "GET", pattern: "/sharing/leave", on: keep, keyholder: p.leaveVaultForm, fresh: true},
+		{method: "POST", pattern: "/sharing/leave", on: keep, keyholder: p.leaveVault, body: formBytes, fresh: true},
+		{method: "GET", pattern: "/sharing/hand-over", on: keep, keyholder: p.handOverForm, fresh: true},
+		{method: "POST", pattern: "/sharing/hand-over", on: keep, keyholder: p.handOver, body: formBytes, fresh: true},
+		{method: "GET", pattern: "/sharing/take-over", on: keep, keyholder: p.takeOverForm, fresh: true},
+		{method: "POST", pattern: "/sharing/take-over", on: keep, keyholder: p.takeOver, body: formBytes, fresh: true},
+		{method: "POST", pattern: "/recordings/{id}/move", on: recording, keyholder: p.moveRecording, body: formBytes},
+	}
+}
 
 // apiRoutes: what programs and signed-in terminals call (docs/api.md).
 func (p *portal) apiRoutes() []route { return nil }

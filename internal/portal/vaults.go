@@ -2,9 +2,11 @@ package portal
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/vault"
@@ -53,19 +55,35 @@ func (p *portal) entering(r *http.Request, v *visit) (*visit, error) {
 type vaultView struct {
 	ID   string
 	Name string
-	Open bool // this page shows it
+	Open bool   // this page shows it
+	Who  string // who else opens it: "Shared by 3"
 }
 
 // vaults lists what the visit's person holds, the first one first.
 func (v *visit) vaults() []vaultView {
 	views := make([]vaultView, len(v.held))
 	for i, h := range v.held {
-		views[i] = vaultView{h.ID.String(), h.Name, h.ID == v.room.ID()}
+		views[i] = vaultView{h.ID.String(), h.Name, h.ID == v.room.ID(), whoHolds(h)}
 		if h.Name == "" {
 			views[i].Name = "Your keep"
 		}
 	}
 	return views
+}
+
+// whoHolds says of a vault that is not personal whose it is.
+func whoHolds(h vault.Held) string {
+	switch {
+	case h.Kind == vault.Child && h.As == "child":
+		return "Yours, with guardians"
+	case h.Kind == vault.Child:
+		return "A child’s"
+	case h.Kind == vault.Shared && h.Holders > 1:
+		return fmt.Sprintf("Shared by %d", h.Holders)
+	case h.Kind == vault.Shared:
+		return "Shared, so far with nobody"
+	}
+	return ""
 }
 
 // others are the vaults that are not open.
@@ -98,8 +116,21 @@ func (p *portal) addVault(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err := form(r); err != nil {
 		return err
 	}
-	name := r.PostFormValue("name")
-	_, err := p.Keep.Add(context.WithoutCancel(r.Context()), v.who, vault.NewVault{Name: name, Kind: vault.Personal})
+	name, kind := r.PostFormValue("name"), r.PostFormValue("kind")
+	if kind == "" {
+		kind = vault.Personal
+	}
+	made := vault.NewVault{Name: name, Kind: kind}
+	var err error
+	if kind == vault.Child {
+		made.OfAge, err = time.ParseInLocation(time.DateOnly, r.PostFormValue("of-age"), p.Zone)
+		if err != nil {
+			err = hearkeep.Errorf(hearkeep.Invalid, "A child’s vault needs the day on which the child may take it over.").WithHint("Such as the child’s 16th or 18th birthday.").Because(err)
+		}
+	}
+	if err == nil {
+		_, err = p.Keep.Add(context.WithoutCancel(r.Context()), v.who, made)
+	}
 	if err == nil {
 		http.Redirect(w, r, "/doors#vaults", http.StatusSeeOther)
 		return nil
@@ -175,4 +206,23 @@ func (v *visit) moved(ended []doorView, query url.Values) *movedView {
 		return nil
 	}
 	return &movedView{ended[door].Label, others[to]}
+}
+
+// moveRecording takes a recording into another vault of the same person.
+func (p *portal) moveRecording(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := pathID[hearkeep.RecordingID](r)
+	if err != nil {
+		return err
+	}
+	there, err := p.entering(r, v)
+	if err != nil {
+		return err
+	}
+	_, err = vault.Move(context.WithoutCancel(r.Context()), v.room, there.room, id)
+	if err != nil {
+		return err
+	}
+	p.open(w, v, there.room)
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+	return nil
 }

@@ -102,7 +102,7 @@ func TestVaults(t *testing.T) {
 	anna := h.person("Anna")
 	said := anna.speak(canary)
 	_, body := anna.get("/doors")
-	want(t, nil, 0, body, "Your keep", "Open now", "Only you hold it")
+	want(t, nil, 0, body, "Your keep", "Open now", "A personal vault opens for you alone")
 	if strings.Contains(body, "open-vault") || strings.Contains(body, "/vaults/enter") {
 		t.Error("one vault is shown as a choice")
 	}

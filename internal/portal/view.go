@@ -81,6 +81,8 @@ func sourceLabel(s hearkeep.Source) string {
 		return "Uploads"
 	case hearkeep.SourceBrowser:
 		return "Browser"
+	case hearkeep.SourceMoved:
+		return "Moved here"
 	}
 	return string(s)
 }

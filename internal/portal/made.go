@@ -1,0 +1,26 @@
+package portal
+
+import (
+	"net/http"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/identity"
+)
+
+// madeAccount shows the kit of an account that was just made, which stands
+// from here on whatever else fails: what is missing is made at the next visit.
+func (p *portal) madeAccount(w http.ResponseWriter, r *http.Request, in identity.SignedIn, kit string, check identity.KitCheck) error {
+	p.welcome(w, in)
+	v, err := p.enter(r.Context(), in.Who, in.Cookie, hearkeep.VaultID{})
+	if err == nil {
+		err = p.pairing(r.Context(), v)
+	}
+	if err != nil {
+		p.Log.Error("after an account was made", "account", in.Who.Account(), "err", err)
+	}
+	p.show(w, http.StatusOK, "kit", &kitPage{
+		frame: p.frame("Your recovery kit"), For: in.Who.Name(), Origin: p.origin.String(),
+		Made: p.clock(p.Now()), Groups: kitGroups(kit),
+	})
+	return nil
+}
