@@ -133,7 +133,7 @@ func settle(ctx context.Context, r *rooms) (*demoHome, error) {
 		return nil, err
 	}
 	h := &demoHome{rooms: r, passphrase: newPassphrase(), doors: map[string]hearkeep.BindingID{}, tally: map[string]*tally{}}
-	in, _, err := r.desk.Create(ctx, secret, demoName, h.passphrase, identity.Visitor{Addr: netip.IPv6Loopback(), Agent: "hearkeep demo"})
+	in, _, _, err := r.desk.Create(ctx, secret, demoName, h.passphrase, identity.Visitor{Addr: netip.IPv6Loopback(), Agent: "hearkeep demo"})
 	if err != nil {
 		return nil, err
 	}

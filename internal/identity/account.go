@@ -84,52 +84,83 @@ func linkError(err error, what string) error {
 }
 
 // Create uses up a set-up link, makes an account with a passphrase and a
-// recovery kit, and signs it in. The kit is returned once, nine groups of
-// four, and is kept nowhere.
-func (d *Desk) Create(ctx context.Context, secret, name, passphrase string, from Visitor) (SignedIn, string, error) {
+// recovery kit in a household of its own, and signs it in. The kit is returned
+// once, nine groups of four, and is kept nowhere; the check is how its owner
+// shows that it was written down.
+func (d *Desk) Create(ctx context.Context, secret, name, passphrase string, from Visitor) (SignedIn, string, KitCheck, error) {
 	if err := d.CheckSetup(ctx, secret); err != nil {
-		return SignedIn{}, "", err
+		return SignedIn{}, "", KitCheck{}, err
 	}
+	return d.create(ctx, name, passphrase, from, "set-up", func(tx *store.Tx, a store.Account) error {
+		if _, err := tx.Identity.TakeLink(ctx, linkSetup, hashSecret(secret), time.Now()); err != nil {
+			return linkError(err, "set-up")
+		}
+		return settle(ctx, tx, a)
+	})
+}
+
+// settle puts a new account into a household of its own.
+func settle(ctx context.Context, tx *store.Tx, a store.Account) error {
+	house := store.Household{ID: hearkeep.NewID[hearkeep.HouseholdID](), Created: a.Created}
+	if err := tx.Houses.InsertHousehold(ctx, house); err != nil {
+		return err
+	}
+	return tx.Houses.PutMember(ctx, store.Member{Household: house.ID, Account: a.ID, Role: roleAdmin, Since: a.Created})
+}
+
+// create makes an account and signs it in. admit runs in the transaction that
+// makes it, once its row is there: it uses up what let the person in, and
+// gives them a household.
+func (d *Desk) create(ctx context.Context, name, passphrase string, from Visitor, by string, admit func(*store.Tx, store.Account) error) (SignedIn, string, KitCheck, error) {
+	var none KitCheck
 	display, folded, err := checkName(name)
 	if err != nil {
-		return SignedIn{}, "", err
+		return SignedIn{}, "", none, err
 	}
 	if err := checkPassphrase(passphrase); err != nil {
-		return SignedIn{}, "", err
+		return SignedIn{}, "", none, err
 	}
 	kit := seal.NewKit()
 	made, err := d.forge(ctx, display, folded, passphrase, kit)
 	if err != nil {
-		return SignedIn{}, "", fmt.Errorf("identity: make account: %w", err)
+		return SignedIn{}, "", none, fmt.Errorf("identity: make account: %w", err)
 	}
 	in, row, err := d.begin(made.account, made.key, from)
 	if err != nil {
-		return SignedIn{}, "", err
+		return SignedIn{}, "", none, err
+	}
+	check, ticket, err := newKitCheck(kit, kitTicket{Account: made.account.ID, Unlocker: made.kit})
+	if err != nil {
+		return SignedIn{}, "", none, err
 	}
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
-		if _, err := tx.Identity.TakeLink(ctx, linkSetup, hashSecret(secret), time.Now()); err != nil {
-			return linkError(err, "set-up")
-		}
 		if err := made.insert(ctx, tx); err != nil {
+			return err
+		}
+		if err := admit(tx, made.account); err != nil {
 			return err
 		}
 		if err := tx.Identity.InsertSession(ctx, row); err != nil {
 			return err
 		}
+		if err := tx.Identity.PutLink(ctx, ticket); err != nil {
+			return err
+		}
 		_, err := d.ledger.Append(ctx, tx,
-			in.Who.entry(ledger.KindKeys, "account made"), in.Who.entry(ledger.KindSignedIn, "set-up"))
+			in.Who.entry(ledger.KindKeys, "account made"), in.Who.entry(ledger.KindSignedIn, by))
 		return err
 	})
 	if err != nil {
-		return SignedIn{}, "", fmt.Errorf("identity: make account %s: %w", made.account.ID, err)
+		return SignedIn{}, "", none, fmt.Errorf("identity: make account %s: %w", made.account.ID, err)
 	}
-	return in, kit.Reveal(), nil
+	return in, kit.Reveal(), check, nil
 }
 
 // newAccount is an account with its unlockers, before it is stored.
 type newAccount struct {
 	account   store.Account
 	unlockers []store.Unlocker
+	kit       hearkeep.UnlockerID
 	key       seal.AccountKey
 }
 
@@ -169,8 +200,8 @@ func (d *Desk) forge(ctx context.Context, display, folded, passphrase string, ki
 		params []byte
 		key    seal.UnlockerPrivate
 	}{
-		{unlockPassphrase, params.Encode(), byPassphrase},
-		{unlockKit, nil, seal.KitUnlocker(kit, id)},
+		{KindPassphrase, params.Encode(), byPassphrase},
+		{KindKit, nil, seal.KitUnlocker(kit, id)},
 	} {
 		uid, pub := hearkeep.NewID[hearkeep.UnlockerID](), seal.PublicOfUnlocker(with.key)
 		wrap, err := seal.WrapAccountKey(key, pub, id, uid)
@@ -179,6 +210,7 @@ func (d *Desk) forge(ctx context.Context, display, folded, passphrase string, ki
 		}
 		n.unlockers = append(n.unlockers, store.Unlocker{ID: uid, Account: id, Kind: with.kind, Params: with.params, Wrap: wrap, Created: now})
 		listed = append(listed, seal.ListedUnlocker{ID: uid, Public: pub})
+		n.kit = uid // the last
 	}
 	if n.account.SealedPrivate, err = seal.SealAccountPrivate(key, id, private); err != nil {
 		return newAccount{}, err

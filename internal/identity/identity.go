@@ -1,12 +1,13 @@
-// Package identity answers who is asking: accounts, passphrases and recovery
-// kits, sessions, device tokens. It is the sole maker of Verified, the proof
-// that an account's own unlocker was shown, and of Device, the proof that a
-// device's token was.
+// Package identity answers who is asking: accounts and their ways in
+// (passphrases, passkeys, recovery kits), sessions, addresses, households,
+// device tokens. It is the sole maker of Verified, the proof that an account's
+// own unlocker was shown, and of Device, the proof that a device's token was.
 //
 // It promises that a stolen database signs nobody in, that an unknown name
-// costs the same work and answers the same words as a wrong passphrase, and
-// that a stranger who guesses cannot lock anybody out. It refuses to recover
-// what no unlocker opens.
+// costs the same work and answers the same words as a wrong passphrase, that
+// a stranger who guesses cannot lock anybody out, and that an unlocker that
+// was removed opens nothing that comes after. It refuses to recover what no
+// unlocker opens, and to remove the last one that does.
 package identity
 
 import (
@@ -32,14 +33,24 @@ const (
 
 // Kinds of one-use links.
 const (
-	linkSetup = "setup"
-	linkPair  = "pair"
+	linkSetup   = "setup"
+	linkPair    = "pair"
+	linkKit     = "kit"     // two groups of a kit are to be typed back
+	linkPasskey = "passkey" // a ceremony with a passkey
+	linkAddress = "address" // a code went to an address
 )
 
 // Kinds of unlockers.
 const (
-	unlockPassphrase = "passphrase"
-	unlockKit        = "kit"
+	KindPassphrase = "passphrase"
+	KindPasskey    = "passkey"
+	KindKit        = "kit"
+)
+
+// Roles in a household, as store.Member has them.
+const (
+	roleAdmin  = "admin"
+	roleMember = "member"
 )
 
 // Config is what a Desk works with. Costs returns the Argon2 parameters, with
@@ -62,6 +73,10 @@ type Desk struct {
 	ledger    *ledger.Ledger
 	house     seal.HouseKey
 	costs     func() seal.Argon2Params
+	letters   *notify.Desk
+	vaults    Vaults
+	origin    string
+	wait      time.Duration
 	log       *slog.Logger
 	stretcher *seal.Stretcher
 	attempts  *limiter
@@ -76,12 +91,16 @@ func New(c Config) (*Desk, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Wait == 0 {
+		c.Wait = WaitLife
+	}
 	decoy, err := newDecoy(c.Costs())
 	if err != nil {
 		return nil, err
 	}
 	return &Desk{
-		store: c.Store, ledger: c.Ledger, house: c.House, costs: c.Costs, log: c.Log,
+		store: c.Store, ledger: c.Ledger, house: c.House, costs: c.Costs,
+		letters: c.Letters, vaults: c.Vaults, origin: c.Origin, wait: c.Wait, log: c.Log,
 		stretcher: seal.NewStretcher(), attempts: newLimiter(), decoy: decoy,
 	}, nil
 }
@@ -90,24 +109,25 @@ func New(c Config) (*Desk, error) {
 // Only this package makes one; the zero value is nobody and refused.
 type Verified struct{ of *session }
 
+// session is what a cookie opened: the rows as they were read, and the keys
+// that lie under them.
 type session struct {
-	account   hearkeep.AccountID
-	name      string
-	idHash    [32]byte
-	expires   time.Time
-	steppedUp time.Time
-	private   seal.AccountPrivate
+	account store.Account
+	row     store.Session
+	key     seal.AccountKey
+	private seal.AccountPrivate
+	wait    time.Duration // Config.Wait
 }
 
 // Valid reports whether v is somebody, whose session has not ended.
-func (v Verified) Valid() bool { return v.of != nil && time.Now().Before(v.of.expires) }
+func (v Verified) Valid() bool { return v.of != nil && time.Now().Before(v.of.row.Expires) }
 
 // Account is whose session it is; zero for nobody.
 func (v Verified) Account() hearkeep.AccountID {
 	if v.of == nil {
 		return hearkeep.AccountID{}
 	}
-	return v.of.account
+	return v.of.account.ID
 }
 
 // Name is how the person wrote their name.
@@ -115,7 +135,7 @@ func (v Verified) Name() string {
 	if v.of == nil {
 		return ""
 	}
-	return v.of.name
+	return v.of.account.Display
 }
 
 // Expires is when the session ends.
@@ -123,7 +143,7 @@ func (v Verified) Expires() time.Time {
 	if v.of == nil {
 		return time.Time{}
 	}
-	return v.of.expires
+	return v.of.row.Expires
 }
 
 // SteppedUp is when an unlocker was last shown.
@@ -131,7 +151,7 @@ func (v Verified) SteppedUp() time.Time {
 	if v.of == nil {
 		return time.Time{}
 	}
-	return v.of.steppedUp
+	return v.of.row.SteppedUp
 }
 
 // Session names the session in the ledger: 16 hexadecimal digits of the hash
@@ -140,7 +160,7 @@ func (v Verified) Session() string {
 	if v.of == nil {
 		return ""
 	}
-	return hex.EncodeToString(v.of.idHash[:8])
+	return hex.EncodeToString(v.of.row.IDHash[:8])
 }
 
 // Private is the account's private key. It has no methods: only package seal's
@@ -178,7 +198,7 @@ func (d *Desk) Expire(ctx context.Context, now time.Time) error {
 	})
 }
 
-// sessionEntry is a ledger entry of something v did to its account.
+// entry is a ledger entry of something v did to its account.
 func (v Verified) entry(kind ledger.Kind, purpose string) ledger.Entry {
 	return ledger.Entry{
 		Kind: kind, Account: new(v.Account()), Role: hearkeep.RoleKeyholder,

@@ -61,7 +61,7 @@ func (f fixture) create(t *testing.T, name string) (identity.SignedIn, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, kit, err := f.desk.Create(t.Context(), link, name, passphrase, at("127.0.0.1"))
+	in, kit, _, err := f.desk.Create(t.Context(), link, name, passphrase, at("127.0.0.1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,11 +91,11 @@ func TestSetupLinkWorksOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, _, err = f.desk.Create(ctx, link, "  ", passphrase, at("127.0.0.1"))
+	_, _, _, err = f.desk.Create(ctx, link, "  ", passphrase, at("127.0.0.1"))
 	wantCode(t, "no name", err, hearkeep.Invalid)
-	_, _, err = f.desk.Create(ctx, link, "Anna", "short", at("127.0.0.1"))
+	_, _, _, err = f.desk.Create(ctx, link, "Anna", "short", at("127.0.0.1"))
 	wantCode(t, "short passphrase", err, hearkeep.Invalid)
-	in, kit, err := f.desk.Create(ctx, link, "  Anna   Lind ", passphrase, at("127.0.0.1"))
+	in, kit, _, err := f.desk.Create(ctx, link, "  Anna   Lind ", passphrase, at("127.0.0.1"))
 	if err != nil {
 		t.Fatalf("a refused attempt must leave the link: %v", err)
 	}
@@ -105,7 +105,7 @@ func TestSetupLinkWorksOnce(t *testing.T) {
 	if got := len(strings.Split(kit, "-")); got != 9 {
 		t.Errorf("kit: got %d groups, want 9", got)
 	}
-	_, _, err = f.desk.Create(ctx, link, "Bert", passphrase, at("127.0.0.1"))
+	_, _, _, err = f.desk.Create(ctx, link, "Bert", passphrase, at("127.0.0.1"))
 	wantCode(t, "a used link", err, hearkeep.NotFound)
 	_, err = f.desk.SetupLink(ctx)
 	wantCode(t, "a set-up link after set-up", err, hearkeep.Conflict)
@@ -118,9 +118,9 @@ func TestTakenNameLeavesTheLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = f.desk.Create(ctx, link, "ANNA", passphrase, at("127.0.0.1"))
+	_, _, _, err = f.desk.Create(ctx, link, "ANNA", passphrase, at("127.0.0.1"))
 	wantCode(t, "the same name in capitals", err, hearkeep.Conflict)
-	if _, _, err := f.desk.Create(ctx, link, "Bert", passphrase, at("127.0.0.1")); err != nil {
+	if _, _, _, err := f.desk.Create(ctx, link, "Bert", passphrase, at("127.0.0.1")); err != nil {
 		t.Errorf("another name on the same link: %v", err)
 	}
 }

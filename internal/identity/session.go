@@ -24,19 +24,22 @@ const cookieBytes = 16 + 32
 // begin makes a session for an account whose key was just unwrapped. The
 // caller stores the row.
 func (d *Desk) begin(a store.Account, key seal.AccountKey, from Visitor) (SignedIn, store.Session, error) {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	return d.session(a, key, store.Session{Created: now, Expires: now.Add(SessionLife), SteppedUp: now}, from)
+}
+
+// session makes a session that began, ends and was stepped up when life says.
+func (d *Desk) session(a store.Account, key seal.AccountKey, life store.Session, from Visitor) (SignedIn, store.Session, error) {
+	now := time.Now().UTC().Truncate(time.Millisecond)
 	var raw [cookieBytes]byte
 	rand.Read(raw[:])
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	row := store.Session{
-		IDHash: sha256.Sum256(raw[:16]), Account: a.ID,
-		Created: now, Expires: now.Add(SessionLife), SteppedUp: now, Used: now,
-		Agent: clip(from.Agent, 200),
-	}
+	row := store.Session{IDHash: sha256.Sum256(raw[:16]), Account: a.ID, Agent: clip(from.Agent, 200), Used: now}
+	row.Created, row.Expires, row.SteppedUp = life.Created, life.Expires, life.SteppedUp
 	var err error
 	if row.Wrap, err = seal.WrapSession([32]byte(raw[16:]), key, sessionContext(row)); err != nil {
 		return SignedIn{}, store.Session{}, fmt.Errorf("identity: begin session: %w", err)
 	}
-	who, err := verify(a, row, key)
+	who, err := d.verify(a, row, key)
 	if err != nil {
 		return SignedIn{}, store.Session{}, err
 	}
@@ -54,15 +57,12 @@ func sessionContext(s store.Session) seal.SessionContext {
 }
 
 // verify opens the account's private key: the one place that makes a Verified.
-func verify(a store.Account, s store.Session, key seal.AccountKey) (Verified, error) {
+func (d *Desk) verify(a store.Account, s store.Session, key seal.AccountKey) (Verified, error) {
 	private, err := seal.OpenAccountPrivate(key, a.ID, a.SealedPrivate)
 	if err != nil {
 		return Verified{}, fmt.Errorf("identity: open account %s: %w", a.ID, err)
 	}
-	return Verified{&session{
-		account: a.ID, name: a.Display, idHash: s.IDHash,
-		expires: s.Expires, steppedUp: s.SteppedUp, private: private,
-	}}, nil
+	return Verified{&session{account: a, row: s, key: key, private: private, wait: d.wait}}, nil
 }
 
 // errSignIn answers every cookie and token that is not good, in the same words.
@@ -100,7 +100,7 @@ func (d *Desk) Authenticate(ctx context.Context, cookie string) (Verified, error
 	if err != nil {
 		return Verified{}, errSignIn(err)
 	}
-	who, err := verify(account, row, key)
+	who, err := d.verify(account, row, key)
 	if err != nil {
 		return Verified{}, err
 	}
@@ -123,7 +123,7 @@ func (d *Desk) SignOut(ctx context.Context, cookie string) error {
 		return err
 	}
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
-		if err := tx.Identity.DeleteSession(ctx, who.of.idHash); err != nil {
+		if err := tx.Identity.DeleteSession(ctx, who.of.row.IDHash); err != nil {
 			return err
 		}
 		_, err := d.ledger.Append(ctx, tx, who.entry(ledger.KindSignedOut, ""))

@@ -35,7 +35,7 @@ func newDecoy(costs seal.Argon2Params) (decoy, error) {
 // SignIn checks a name and a passphrase. Both being wrong in any way fails
 // with Unauthorized and the same sentence; too many attempts with TooMany.
 func (d *Desk) SignIn(ctx context.Context, name, passphrase string, from Visitor) (SignedIn, error) {
-	return d.signIn(ctx, name, unlockPassphrase, from, func(a store.Account, u store.Unlocker) (seal.UnlockerPrivate, error) {
+	return d.signIn(ctx, name, KindPassphrase, from, func(a store.Account, u store.Unlocker) (seal.UnlockerPrivate, error) {
 		params, err := seal.ParseArgon2(u.Params)
 		if err != nil {
 			return seal.UnlockerPrivate{}, err
@@ -52,7 +52,7 @@ func (d *Desk) SignInWithKit(ctx context.Context, name, kit string, from Visitor
 		return SignedIn{}, hearkeep.Errorf(hearkeep.Invalid, "That is not a whole recovery kit.").
 			WithHint("It has nine groups of four; one of them is mistyped or missing.").Because(err)
 	}
-	return d.signIn(ctx, name, unlockKit, from, func(a store.Account, _ store.Unlocker) (seal.UnlockerPrivate, error) {
+	return d.signIn(ctx, name, KindKit, from, func(a store.Account, _ store.Unlocker) (seal.UnlockerPrivate, error) {
 		return seal.KitUnlocker(parsed, a.ID), nil
 	})
 }
@@ -126,7 +126,7 @@ func (d *Desk) find(ctx context.Context, folded, kind string) (store.Account, st
 }
 
 func called(kind string) string {
-	if kind == unlockKit {
+	if kind == KindKit {
 		return "recovery kit"
 	}
 	return "passphrase"

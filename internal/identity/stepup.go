@@ -26,7 +26,16 @@ func (v Verified) Fresh() error {
 
 // Waits is until when archives and tokens wait, since a way in or an address
 // was added or changed lately (A2); zero where they do not.
-func (v Verified) Waits() time.Time { return time.Time{} }
+func (v Verified) Waits() time.Time {
+	if v.of == nil || v.of.account.Changed.IsZero() {
+		return time.Time{}
+	}
+	until := v.of.account.Changed.Add(v.of.wait)
+	if !time.Now().Before(until) {
+		return time.Time{}
+	}
+	return until
+}
 
 // Proof is an unlocker as a person shows it: exactly one field is set.
 type Proof struct {

@@ -27,25 +27,6 @@ func (d *Desk) SetPassphrase(ctx context.Context, who Verified, passphrase strin
 	return SignedIn{}, errNotYet
 }
 
-// KitCheck is how a person shows that a kit was written down: by typing two of
-// its groups back. Ticket works once and for an hour.
-type KitCheck struct {
-	Ticket string
-	Groups [2]int // which groups to type, from 1
-}
-
-// NewKit makes a recovery kit. It is returned once; it takes the place of an
-// earlier one only when CheckKit has seen two of its groups. Needs Fresh.
-func (d *Desk) NewKit(ctx context.Context, who Verified) (kit string, check KitCheck, err error) {
-	return "", KitCheck{}, errNotYet
-}
-
-// CheckKit compares two groups of a new kit, as typed, and puts it in force.
-// Wrong groups fail with Invalid and may be tried again.
-func (d *Desk) CheckKit(ctx context.Context, who Verified, ticket string, groups [2]string, from Visitor) (SignedIn, error) {
-	return SignedIn{}, errNotYet
-}
-
 // RenameWay names a passkey.
 func (d *Desk) RenameWay(ctx context.Context, who Verified, id hearkeep.UnlockerID, name string) error {
 	return errNotYet

@@ -41,7 +41,7 @@ func (p *portal) setup(w http.ResponseWriter, r *http.Request, link string) erro
 		return err
 	}
 	name := r.PostFormValue("name")
-	in, kit, err := p.Identity.Create(r.Context(), link, name, r.PostFormValue("passphrase"), p.visitor(r))
+	in, kit, _, err := p.Identity.Create(r.Context(), link, name, r.PostFormValue("passphrase"), p.visitor(r))
 	switch hearkeep.CodeOf(err) {
 	case hearkeep.Invalid, hearkeep.Conflict:
 		if err != nil {

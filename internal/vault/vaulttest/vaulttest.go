@@ -128,7 +128,7 @@ func (h *Home) Person(t testing.TB, name string) Person {
 	ctx := t.Context()
 	link, err := h.Desk.AnotherLink(ctx)
 	must(t, err)
-	in, _, err := h.Desk.Create(ctx, link, name, "correct horse battery", identity.Visitor{Addr: netip.MustParseAddr("127.0.0.1")})
+	in, _, _, err := h.Desk.Create(ctx, link, name, "correct horse battery", identity.Visitor{Addr: netip.MustParseAddr("127.0.0.1")})
 	must(t, err)
 	p := Person{Who: in.Who}
 	p.Vault, err = h.Keep.Create(ctx, in.Who)
