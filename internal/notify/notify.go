@@ -1,20 +1,27 @@
 // Package notify sends letters to the channels of an account: e-mail and
 // webhooks. It owns the addresses, and keeps a log of what was sent.
 //
-// It promises that a letter is queued in the transaction that it tells of,
-// that it is tried again while an address does not take it, and that addresses
-// and letters that wait lie sealed under the house key. A letter never says
-// what was recorded. It refuses to write to an address that nobody confirmed,
-// except for the code that confirms it.
+// It promises that a letter is queued in the transaction that it tells of and
+// goes out only if that commits, that it is tried again for three days while
+// an address does not take it, that two workers never send one letter, and
+// that addresses and waiting letters lie sealed under the house key. A letter
+// never says what was recorded.
+//
+// A letter that an address took in the moment in which the program was killed
+// may come twice, with one Message-ID: of a letter about somebody's account,
+// twice is better than never.
+//
+// It refuses to write to an address that nobody confirmed, except for the code
+// that confirms it, and to call a webhook inside the network that Hearkeep
+// runs in unless the operator names its host. Errors and logs hold ids and the
+// other side's reply code, never an address or a letter.
 package notify
 
 import (
-	"context"
-	"errors"
+	"fmt"
 	"log/slog"
-	"time"
+	"net/http"
 
-	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
 )
@@ -31,42 +38,44 @@ type Config struct {
 	House  seal.HouseKey
 	Origin string // where people sign in; stands below every letter
 	Log    *slog.Logger
+
+	Mail MailServer // what e-mail is given to; the zero value is none
+
+	// WebhookHosts are the hosts of webhooks, "name" or "name:port", that may
+	// lie inside the network that Hearkeep runs in, and may be called without
+	// TLS. All others are https on the public internet.
+	WebhookHosts []string
 }
 
-// Desk sends letters. It may be used concurrently.
-type Desk struct{ Config }
+// Desk sends letters. It may be used concurrently. The nil Desk can nothing
+// and tells nobody.
+type Desk struct {
+	Config
+	hooks  *http.Client
+	inside hosts
+	wake   chan struct{} // something was queued
+}
 
-var errNotYet = errors.New("notify: not built")
-
-// New returns a Desk.
-func New(c Config) (*Desk, error) { return &Desk{c}, nil }
+// New returns a Desk. It sends what is queued once Run runs.
+func New(c Config) (*Desk, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	inside, err := parseHosts(c.WebhookHosts)
+	if err != nil {
+		return nil, fmt.Errorf("notify: %w", err)
+	}
+	return &Desk{Config: c, inside: inside, hooks: hookClient(dialer{inside: inside, own: ownNetworks}), wake: make(chan struct{}, 1)}, nil
+}
 
 // Can reports whether this keep can send letters of a kind: e-mail needs a
 // mail server in the settings.
-func (d *Desk) Can(kind string) bool { return false }
-
-// Check returns an address in its one spelling, or fails with Invalid.
-func (d *Desk) Check(kind, address string) (string, error) { return "", errNotYet }
-
-// Seal and Open keep an address in a channel's row.
-func (d *Desk) Seal(id hearkeep.ChannelID, address string) ([]byte, error) { return nil, errNotYet }
-
-// Open returns the address of a channel's row.
-func (d *Desk) Open(c store.Channel) (string, error) { return "", errNotYet }
-
-// Tell queues a letter to every confirmed channel of an account, in tx.
-func (d *Desk) Tell(ctx context.Context, tx *store.Tx, account hearkeep.AccountID, l hearkeep.Letter) error {
-	return errNotYet
+func (d *Desk) Can(kind string) bool {
+	switch {
+	case d == nil:
+		return false
+	case kind == Email:
+		return !d.Mail.IsZero()
+	}
+	return kind == Webhook
 }
-
-// TellOne queues a letter to one channel, confirmed or not: the code that
-// confirms it, or that it was removed.
-func (d *Desk) TellOne(ctx context.Context, tx *store.Tx, c store.Channel, l hearkeep.Letter) error {
-	return errNotYet
-}
-
-// Run sends what is due until ctx ends.
-func (d *Desk) Run(ctx context.Context) error { return errNotYet }
-
-// Expire forgets old lines of the delivery log.
-func (d *Desk) Expire(ctx context.Context, now time.Time) error { return errNotYet }

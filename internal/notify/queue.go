@@ -1,0 +1,160 @@
+package notify
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/seal"
+	"github.com/hearkeep/hearkeep/internal/store"
+)
+
+// States of a delivery.
+const (
+	queued = "queued"
+	sent   = "sent"
+	failed = "failed"
+)
+
+// Bounds of a letter, in bytes.
+const (
+	maxSubject = 200
+	maxText    = 16 << 10
+)
+
+// topics is how a topic may look, so that none carries an address or a name
+// with digits into the log.
+var topics = regexp.MustCompile(`^[a-z][a-z -]{0,39}$`)
+
+// letter is what lies sealed in a delivery's row. ID is random and stays from
+// one attempt to the next, so that who gets it twice can tell.
+type letter struct {
+	ID      string    `json:"id"`
+	Kind    string    `json:"kind"`
+	Address string    `json:"address"`
+	Topic   string    `json:"topic"`
+	Subject string    `json:"subject"`
+	Text    string    `json:"text"`
+	At      time.Time `json:"at"`
+}
+
+// Tell queues a letter to every confirmed channel of an account, in tx. An
+// account without any is told nothing, which is no error. A channel that does
+// not open is logged and left out: damage of one row must not keep anybody
+// from changing a passphrase.
+func (d *Desk) Tell(ctx context.Context, tx *store.Tx, account hearkeep.AccountID, l hearkeep.Letter) error {
+	if d == nil {
+		return nil
+	}
+	channels, err := tx.Letters.Channels(ctx, account)
+	if err != nil {
+		return fmt.Errorf("notify: channels of account %s: %w", account, err)
+	}
+	for _, c := range channels {
+		if c.Confirmed.IsZero() {
+			continue
+		}
+		address, err := d.Open(c)
+		if err != nil {
+			d.Log.Error("a channel is left out: its row was altered or is damaged", "channel", c.ID, "err", err)
+			continue
+		}
+		if err := d.queue(ctx, tx, c, address, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TellOne queues a letter to one channel, confirmed or not: the code that
+// confirms it, or that it was removed.
+func (d *Desk) TellOne(ctx context.Context, tx *store.Tx, c store.Channel, l hearkeep.Letter) error {
+	if d == nil {
+		return hearkeep.Errorf(hearkeep.Unavailable, "This keep cannot send letters.")
+	}
+	address, err := d.Open(c)
+	if err != nil {
+		return err
+	}
+	return d.queue(ctx, tx, c, address, l)
+}
+
+func (d *Desk) queue(ctx context.Context, tx *store.Tx, c store.Channel, address string, l hearkeep.Letter) error {
+	if !topics.MatchString(l.Topic) {
+		return errors.New("notify: a letter's topic is a few lower-case words")
+	}
+	now := time.Now()
+	plain, err := json.Marshal(letter{
+		ID: rand.Text(), Kind: c.Kind, Address: address,
+		Topic: l.Topic, Subject: line(l.Subject), Text: d.text(l.Text), At: now.UTC().Truncate(time.Second),
+	})
+	if err != nil {
+		return errors.New("notify: a letter cannot be written") // the cause would quote it
+	}
+	sealed, err := seal.SealHouse(d.House, seal.HouseLetter, c.ID, plain)
+	if err != nil {
+		return fmt.Errorf("notify: seal a letter to channel %s: %w", c.ID, err)
+	}
+	_, err = tx.Letters.InsertDelivery(ctx, store.Delivery{
+		Account: c.Account, Channel: c.ID, Kind: c.Kind, Topic: l.Topic, Sealed: sealed,
+		State: queued, Created: now, Due: now,
+	})
+	if err != nil {
+		return fmt.Errorf("notify: queue a letter to channel %s: %w", c.ID, err)
+	}
+	select { // Run's next transaction comes after this one, or finds nothing
+	case d.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// open returns the letter of a delivery's row.
+func (d *Desk) open(row store.Delivery) (l letter, err error) {
+	plain, err := seal.OpenHouse(d.House, seal.HouseLetter, row.Channel, row.Sealed)
+	if err != nil {
+		return l, err
+	}
+	if json.Unmarshal(plain, &l) != nil {
+		return letter{}, seal.ErrFormat // the cause would quote it
+	}
+	return l, nil
+}
+
+// line makes one line of a subject: what would end a header becomes a space.
+func line(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	return cut(strings.Join(strings.Fields(s), " "), maxSubject)
+}
+
+// text is the letter's text with where to sign in below it.
+func (d *Desk) text(s string) string {
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\r\n", "\n")
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return ' '
+		}
+		return r
+	}, s)
+	return cut(strings.TrimSpace(s), maxText) + "\n\nSign in at:\n" + d.Origin + "\n"
+}
+
+// cut shortens s to n bytes, between characters.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
+}
