@@ -57,6 +57,7 @@ const (
 	labelHouseHolder  = prefix + "house-holder"
 	labelHouseBrowser = prefix + "house-browser"
 	labelHouseDecoy   = prefix + "house-decoy"
+	labelHouseRoster  = prefix + "house-roster"
 	labelAccept       = prefix + "accept-mac"
 	labelPRF          = prefix + "prf" // ‖ 32 random bytes
 	labelKit          = prefix + "kit" // ‖ the kit's 20 bytes

@@ -108,6 +108,19 @@ func rosterName(letter byte) (string, bool) {
 	return "", false
 }
 
+// MACRoster authenticates a roster, as SignRoster wrote it, under the house
+// key. Every keyholder of a generation, and whoever was one, has the key that
+// signs its roster: this says that it is the one that the program wrote. Of
+// the zero key it returns nil, which verifies under no key.
+func MACRoster(hk HouseKey, vault hearkeep.VaultID, n hearkeep.Generation, roster []byte) []byte {
+	return mac(hk, labelHouseRoster, rosterContext(vault, n, roster))
+}
+
+// VerifyRoster checks what MACRoster made; ErrVerify where it is not.
+func VerifyRoster(hk HouseKey, vault hearkeep.VaultID, n hearkeep.Generation, roster, mac []byte) error {
+	return verifyMAC(hk, labelHouseRoster, rosterContext(vault, n, roster), mac)
+}
+
 // InvitationContext is what the secret of an invitation is sealed for: with
 // another As, Past or Expires in its row it does not open, so that whoever
 // writes rows makes no guardian of a child and gives no past away.
