@@ -91,7 +91,7 @@ func (d *Desk) Create(ctx context.Context, secret, name, passphrase string, from
 	if err := d.CheckSetup(ctx, secret); err != nil {
 		return SignedIn{}, "", KitCheck{}, err
 	}
-	return d.create(ctx, name, passphrase, from, "set-up", func(tx *store.Tx, a store.Account) error {
+	return d.create(ctx, name, passphrase, from, "set-up", func(tx *store.Tx, _ Verified, a store.Account) error {
 		if _, err := tx.Identity.TakeLink(ctx, linkSetup, hashSecret(secret), time.Now()); err != nil {
 			return linkError(err, "set-up")
 		}
@@ -111,7 +111,7 @@ func settle(ctx context.Context, tx *store.Tx, a store.Account) error {
 // create makes an account and signs it in. admit runs in the transaction that
 // makes it, once its row is there: it uses up what let the person in, and
 // gives them a household.
-func (d *Desk) create(ctx context.Context, name, passphrase string, from Visitor, by string, admit func(*store.Tx, store.Account) error) (SignedIn, string, KitCheck, error) {
+func (d *Desk) create(ctx context.Context, name, passphrase string, from Visitor, by string, admit func(*store.Tx, Verified, store.Account) error) (SignedIn, string, KitCheck, error) {
 	var none KitCheck
 	display, folded, err := checkName(name)
 	if err != nil {
@@ -137,7 +137,7 @@ func (d *Desk) create(ctx context.Context, name, passphrase string, from Visitor
 		if err := made.insert(ctx, tx); err != nil {
 			return err
 		}
-		if err := admit(tx, made.account); err != nil {
+		if err := admit(tx, in.Who, made.account); err != nil {
 			return err
 		}
 		if err := tx.Identity.InsertSession(ctx, row); err != nil {

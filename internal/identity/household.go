@@ -2,10 +2,18 @@ package identity
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Vaults is what identity asks of room vault, which stands above it.
@@ -14,7 +22,7 @@ type Vaults interface {
 	// that from holds sealed to to's new keys; commit writes it.
 	Rekey(ctx context.Context, from, to Verified) (commit func(*store.Tx) error, err error)
 	// Depart ends, in tx, what an account holds of a household's vaults. What
-	// it alone holds goes with it.
+	// it alone holds goes with it: tx has the account in its new household.
 	Depart(ctx context.Context, tx *store.Tx, account hearkeep.AccountID, house hearkeep.HouseholdID, by hearkeep.AccountID) error
 	// Forget erases all that an account alone holds, and ends what it holds
 	// with others. It may be repeated.
@@ -24,10 +32,10 @@ type Vaults interface {
 // Household is who lives together, as a member sees it.
 type Household struct {
 	ID          hearkeep.HouseholdID
-	Name        string
-	Admin       bool // whether who asks is one
+	Name        string // empty where it has none
+	Admin       bool   // whether who asks is one
 	Members     []Member
-	Invitations []Offer // that are open or wait for a keyholder
+	Invitations []Offer // that are open or wait for a keyholder; of others, for admins only
 }
 
 // Member is somebody of a household.
@@ -39,72 +47,346 @@ type Member struct {
 	You     bool
 }
 
-// Offer is what an invitation offers. Vault is zero where it is to the
-// household alone.
-type Offer struct {
-	ID        hearkeep.InvitationID
-	Household string // its name
-	From      string // who made it
-	By        hearkeep.AccountID
-	Vault     hearkeep.VaultID
-	VaultName string
-	As        string // "holder", "guardian" or "child"
-	Past      bool
-	Admin     bool
-	Accepted  string // who accepted and waits for a keyholder; empty while open
-	Expires   time.Time
+// Household returns the household that who belongs to. Its admins see all of
+// its invitations, other members those that they made.
+func (d *Desk) Household(ctx context.Context, who Verified) (Household, error) {
+	if !who.Valid() {
+		return Household{}, errSignIn(nil)
+	}
+	var h Household
+	err := d.store.View(ctx, func(tx *store.Tx) error {
+		you, err := tx.Houses.Member(ctx, who.Account())
+		if err != nil {
+			return err
+		}
+		row, err := tx.Houses.Household(ctx, you.Household)
+		if err != nil {
+			return err
+		}
+		h = Household{ID: row.ID, Name: d.houseName(row), Admin: you.Role == roleAdmin}
+		if h.Members, err = membersOf(ctx, tx, row.ID, who.Account()); err != nil {
+			return err
+		}
+		invitations, err := tx.Houses.Invitations(ctx, row.ID)
+		if err != nil {
+			return err
+		}
+		for _, i := range invitations {
+			if !h.Admin && i.By != who.Account() || i.Account.IsZero() && !time.Now().Before(i.Expires) {
+				continue
+			}
+			o, err := d.offerOf(ctx, tx, i)
+			if err != nil {
+				return err
+			}
+			h.Invitations = append(h.Invitations, o)
+		}
+		return nil
+	})
+	if err != nil {
+		return Household{}, fmt.Errorf("identity: household of %s: %w", who.Account(), err)
+	}
+	return h, nil
 }
 
-// InvitationLife is how long an invitation's link works.
-const InvitationLife = 7 * 24 * time.Hour
-
-// Household returns the household that who belongs to.
-func (d *Desk) Household(ctx context.Context, who Verified) (Household, error) {
-	return Household{}, errNotYet
+func membersOf(ctx context.Context, tx *store.Tx, house hearkeep.HouseholdID, you hearkeep.AccountID) ([]Member, error) {
+	rows, err := tx.Houses.Members(ctx, house)
+	if err != nil {
+		return nil, err
+	}
+	var members []Member
+	for _, m := range rows {
+		a, err := tx.Identity.Account(ctx, m.Account)
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, Member{
+			Account: m.Account, Name: a.Display, Admin: m.Role == roleAdmin, Since: m.Since, You: m.Account == you,
+		})
+	}
+	return members, nil
 }
 
 // Admin fails with NotFound where who is no admin of their household.
-func (d *Desk) Admin(ctx context.Context, who Verified) error { return errNotYet }
+func (d *Desk) Admin(ctx context.Context, who Verified) error {
+	if !who.Valid() {
+		return errSignIn(nil)
+	}
+	err := d.store.View(ctx, func(tx *store.Tx) error {
+		_, err := asAdmin(ctx, tx, who)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("identity: admin %s: %w", who.Account(), err)
+	}
+	return nil
+}
 
-// RenameHousehold is for its admins.
+// asAdmin returns the membership of who, an admin as the rows of tx have it:
+// whoever was one when the session began may be one no more.
+func asAdmin(ctx context.Context, tx *store.Tx, who Verified) (store.Member, error) {
+	m, err := tx.Houses.Member(ctx, who.Account())
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.Member{}, err
+	}
+	if err != nil || m.Role != roleAdmin {
+		return store.Member{}, hearkeep.Errorf(hearkeep.NotFound, "There is no such page.").Because(err)
+	}
+	return m, nil
+}
+
+// change runs what who does to a household in one transaction.
+func (d *Desk) change(ctx context.Context, who Verified, act string, fn func(tx *store.Tx) error) error {
+	if !who.Valid() {
+		return errSignIn(nil)
+	}
+	if err := d.store.Update(ctx, fn); err != nil {
+		return fmt.Errorf("identity: %s, for %s: %w", act, who.Account(), err)
+	}
+	return nil
+}
+
+// RenameHousehold is for its admins. An empty name takes the name away.
 func (d *Desk) RenameHousehold(ctx context.Context, who Verified, name string) error {
-	return errNotYet
+	name, err := checkHouseName(name)
+	if err != nil {
+		return err
+	}
+	return d.change(ctx, who, "rename household", func(tx *store.Tx) error {
+		admin, err := asAdmin(ctx, tx, who)
+		if err != nil {
+			return err
+		}
+		row := store.Household{ID: admin.Household}
+		if name != "" {
+			if row.Label, err = seal.SealHouse(d.house, seal.HouseName, row.ID, []byte(name)); err != nil {
+				return err
+			}
+		}
+		if err := tx.Houses.SetHousehold(ctx, row); err != nil {
+			return err
+		}
+		return d.noteAdmin(ctx, tx, who, "household renamed", hearkeep.AccountID{})
+	})
 }
 
-// Invite makes an invitation to the household alone, for its admins, and
-// returns the secret of its link. Needs Fresh.
-func (d *Desk) Invite(ctx context.Context, who Verified, admin bool) (string, error) {
-	return "", errNotYet
+func checkHouseName(name string) (string, error) {
+	name = strings.Join(strings.Fields(norm.NFKC.String(name)), " ")
+	switch {
+	case !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxName:
+		return "", hearkeep.Errorf(hearkeep.Invalid, "That name is too long.").WithHint("At most %d characters.", maxName)
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return "", hearkeep.Errorf(hearkeep.Invalid, "That name has characters that cannot be shown.").WithHint("Use letters, digits and spaces.")
+	}
+	return name, nil
 }
 
-// Withdraw ends an invitation: for who made it, and for admins.
-func (d *Desk) Withdraw(ctx context.Context, who Verified, id hearkeep.InvitationID) error {
-	return errNotYet
+// houseName opens a household's name; one that does not open is not shown.
+func (d *Desk) houseName(h store.Household) string {
+	return d.openName(h.ID, h.Label)
 }
 
-// Offered says what an invitation's link offers, without accepting it. A link
-// that is used, expired, altered or unknown fails with NotFound.
-func (d *Desk) Offered(ctx context.Context, secret string) (Offer, error) { return Offer{}, errNotYet }
-
-// Accept takes an invitation for an account that is there.
-func (d *Desk) Accept(ctx context.Context, who Verified, secret string) error { return errNotYet }
-
-// CreateInvited makes an account for whoever has an invitation's link, signs
-// it in, and takes the invitation.
-func (d *Desk) CreateInvited(ctx context.Context, secret, name, passphrase string, from Visitor) (SignedIn, string, KitCheck, error) {
-	return SignedIn{}, "", KitCheck{}, errNotYet
+func (d *Desk) openName(id [16]byte, label []byte) string {
+	if label == nil {
+		return ""
+	}
+	text, err := seal.OpenHouse(d.house, seal.HouseName, id, label)
+	if err != nil {
+		d.log.Warn("a name does not open", "of", hearkeep.HouseholdID(id), "err", err)
+		return ""
+	}
+	return string(text)
 }
 
 // SetAdmin makes a member an admin or no longer one. The last admin stays.
 func (d *Desk) SetAdmin(ctx context.Context, who Verified, account hearkeep.AccountID, admin bool) error {
-	return errNotYet
+	return d.change(ctx, who, "set admin", func(tx *store.Tx) error {
+		m, err := managed(ctx, tx, who, account)
+		if err != nil {
+			return err
+		}
+		if (m.Role == roleAdmin) == admin {
+			return nil
+		}
+		m.Role = roleAdmin
+		purpose, letter := "admin made", letterAdminMade()
+		if !admin {
+			if err := notTheLast(ctx, tx, m); err != nil {
+				return err
+			}
+			// What an admin invited to the household falls with the role.
+			if err := endInvitations(ctx, tx, m.Household, func(i store.Invitation) bool {
+				return i.By == account && i.Vault.IsZero()
+			}); err != nil {
+				return err
+			}
+			m.Role = roleMember
+			purpose, letter = "admin no longer", letterAdminEnded()
+		}
+		if err := tx.Houses.PutMember(ctx, m); err != nil {
+			return err
+		}
+		if err := d.noteAdmin(ctx, tx, who, purpose, account); err != nil {
+			return err
+		}
+		return d.letters.Tell(ctx, tx, account, letter)
+	})
+}
+
+// managed returns a member of the household that who is an admin of. Nobody
+// else's members are there.
+func managed(ctx context.Context, tx *store.Tx, who Verified, account hearkeep.AccountID) (store.Member, error) {
+	admin, err := asAdmin(ctx, tx, who)
+	if err != nil {
+		return store.Member{}, err
+	}
+	m, err := tx.Houses.Member(ctx, account)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.Member{}, err
+	}
+	if err != nil || m.Household != admin.Household {
+		return store.Member{}, hearkeep.Errorf(hearkeep.NotFound, "There is no such page.").Because(err)
+	}
+	return m, nil
+}
+
+// notTheLast refuses to take away the last admin of others.
+func notTheLast(ctx context.Context, tx *store.Tx, m store.Member) error {
+	if m.Role != roleAdmin {
+		return nil
+	}
+	members, err := tx.Houses.Members(ctx, m.Household)
+	if err != nil {
+		return err
+	}
+	for _, other := range members {
+		if other.Account != m.Account && other.Role == roleAdmin {
+			return nil
+		}
+	}
+	if len(members) == 1 {
+		return hearkeep.Errorf(hearkeep.Conflict, "Nobody else belongs to this household.").
+			WithHint("Somebody who lives alone manages their household.")
+	}
+	return hearkeep.Errorf(hearkeep.Conflict, "This household would have no admin.").
+		WithHint("Make another member an admin first.")
 }
 
 // RemoveMember is for admins: the member leaves with their own vaults, and
 // holds the household's shared vaults no more. Needs Fresh.
 func (d *Desk) RemoveMember(ctx context.Context, who Verified, account hearkeep.AccountID) error {
-	return errNotYet
+	if account == who.Account() {
+		return d.Leave(ctx, who)
+	}
+	return d.change(ctx, who, "remove member", func(tx *store.Tx) error {
+		m, err := managed(ctx, tx, who, account)
+		if err != nil {
+			return err
+		}
+		if err := who.Fresh(); err != nil {
+			return err
+		}
+		if err := d.moveOut(ctx, tx, m, who.Account()); err != nil {
+			return err
+		}
+		if err := d.noteAdmin(ctx, tx, who, "member removed", account); err != nil {
+			return err
+		}
+		return d.letters.Tell(ctx, tx, account, letterRemoved())
+	})
 }
 
-// Leave is RemoveMember of oneself.
-func (d *Desk) Leave(ctx context.Context, who Verified) error { return errNotYet }
+// Leave is RemoveMember of oneself, for every member. Needs Fresh.
+func (d *Desk) Leave(ctx context.Context, who Verified) error {
+	return d.change(ctx, who, "leave household", func(tx *store.Tx) error {
+		m, err := tx.Houses.Member(ctx, who.Account())
+		if err != nil {
+			return err
+		}
+		if err := who.Fresh(); err != nil {
+			return err
+		}
+		if err := notTheLast(ctx, tx, m); err != nil {
+			return err
+		}
+		if err := d.moveOut(ctx, tx, m, who.Account()); err != nil {
+			return err
+		}
+		if _, err := d.ledger.Append(ctx, tx, who.entry(ledger.KindHousehold, "household left")); err != nil {
+			return err
+		}
+		return d.letters.Tell(ctx, tx, who.Account(), letterLeft())
+	})
+}
+
+var errNoVaults = errors.New("identity: room vault is not there")
+
+// moveOut gives a member a household of their own. What they invited to in the
+// old one, and what they accepted there and nobody completed, ends: whoever is
+// sent away may know the links.
+func (d *Desk) moveOut(ctx context.Context, tx *store.Tx, m store.Member, by hearkeep.AccountID) error {
+	if d.vaults == nil {
+		return errNoVaults
+	}
+	if err := settle(ctx, tx, store.Account{ID: m.Account, Created: time.Now()}); err != nil {
+		return err
+	}
+	if err := endInvitations(ctx, tx, m.Household, ofMember(m.Account)); err != nil {
+		return err
+	}
+	return d.vaults.Depart(ctx, tx, m.Account, m.Household, by)
+}
+
+// disband removes a household that nobody belongs to any more, with its
+// invitations. Its vaults that are held still go to the household of a
+// keyholder: of the member who went last, where that is one.
+func disband(ctx context.Context, tx *store.Tx, house hearkeep.HouseholdID, last hearkeep.AccountID) error {
+	vaults, err := tx.Vaults.VaultsIn(ctx, house)
+	if err != nil {
+		return err
+	}
+	for _, v := range vaults {
+		if v.Household, err = homeOf(ctx, tx, v.ID, last); err != nil {
+			return err
+		}
+		if err := tx.Vaults.SetVault(ctx, v); err != nil {
+			return err
+		}
+	}
+	return tx.Houses.DeleteHousehold(ctx, house)
+}
+
+// homeOf is the household of somebody who holds a vault's newest generation;
+// zero where nobody does.
+func homeOf(ctx context.Context, tx *store.Tx, vault hearkeep.VaultID, preferred hearkeep.AccountID) (home hearkeep.HouseholdID, err error) {
+	generations, err := tx.Vaults.Generations(ctx, vault)
+	if err != nil || len(generations) == 0 {
+		return home, err
+	}
+	for _, account := range generations[len(generations)-1].Keyholders {
+		m, err := tx.Houses.Member(ctx, account)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return home, err
+		}
+		if home.IsZero() || account == preferred {
+			home = m.Household
+		}
+	}
+	return home, nil
+}
+
+// noteAdmin records what an admin did, and with whom: it stands in the lists
+// of both.
+func (d *Desk) noteAdmin(ctx context.Context, tx *store.Tx, who Verified, purpose string, with hearkeep.AccountID) error {
+	e := who.entry(ledger.KindHousehold, purpose)
+	e.Role = hearkeep.RoleAdmin
+	entries := []ledger.Entry{e}
+	if !with.IsZero() && with != who.Account() {
+		entries = append(entries, ledger.Entry{Kind: e.Kind, Account: &with, Role: hearkeep.RoleAdmin, Purpose: purpose})
+	}
+	_, err := d.ledger.Append(ctx, tx, entries...)
+	return err
+}

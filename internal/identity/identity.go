@@ -13,6 +13,7 @@ package identity
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -81,6 +82,7 @@ type Desk struct {
 	stretcher *seal.Stretcher
 	attempts  *limiter
 	decoy     decoy
+	asks      chan struct{} // a place for each farewell that is looked up
 }
 
 // New returns a Desk.
@@ -101,7 +103,7 @@ func New(c Config) (*Desk, error) {
 	return &Desk{
 		store: c.Store, ledger: c.Ledger, house: c.House, costs: c.Costs,
 		letters: c.Letters, vaults: c.Vaults, origin: c.Origin, wait: c.Wait, log: c.Log,
-		stretcher: seal.NewStretcher(), attempts: newLimiter(), decoy: decoy,
+		stretcher: seal.NewStretcher(), attempts: newLimiter(), decoy: decoy, asks: make(chan struct{}, maxAsks),
 	}, nil
 }
 
@@ -188,14 +190,16 @@ type SignedIn struct {
 	Known   string
 }
 
-// Expire removes what has ended: sessions and links.
+// Expire removes what has ended: sessions, links, invitations, and accounts
+// whose farewell is due.
 func (d *Desk) Expire(ctx context.Context, now time.Time) error {
-	return d.store.Update(ctx, func(tx *store.Tx) error {
+	err := d.store.Update(ctx, func(tx *store.Tx) error {
 		if _, err := tx.Identity.ExpireSessions(ctx, now); err != nil {
 			return err
 		}
 		return tx.Identity.DeleteLinks(ctx, "", now)
 	})
+	return errors.Join(err, d.expireHouses(ctx, now))
 }
 
 // entry is a ledger entry of something v did to its account.
