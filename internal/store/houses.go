@@ -109,6 +109,8 @@ type Letters interface {
 	SetDelivery(ctx context.Context, d Delivery) error
 	// Deliveries lists what was sent or is to be sent to an account, newest first.
 	Deliveries(ctx context.Context, account hearkeep.AccountID, limit int) ([]Delivery, error)
+	// CountDeliveries says how many are in a state.
+	CountDeliveries(ctx context.Context, state string) (int, error)
 	// ExpireDeliveries removes what was sent or given up before a time.
 	ExpireDeliveries(ctx context.Context, before time.Time) (int, error)
 }

@@ -60,6 +60,10 @@ func (l letters) Deliveries(ctx context.Context, account hearkeep.AccountID, lim
 	return all(ctx, l.tx, scanDelivery, selectDelivery+"WHERE account = ? ORDER BY id DESC LIMIT ?", account, limit)
 }
 
+func (l letters) CountDeliveries(ctx context.Context, state string) (int, error) {
+	return value[int](ctx, l.tx, "SELECT count(*) FROM deliveries WHERE state = ?", state)
+}
+
 func (l letters) ExpireDeliveries(ctx context.Context, before time.Time) (int, error) {
 	n, err := l.exec(ctx, "DELETE FROM deliveries WHERE state <> 'queued' AND created < ?", millis(before))
 	return int(n), err
