@@ -14,10 +14,12 @@ type Houses interface {
 	Household(ctx context.Context, id hearkeep.HouseholdID) (Household, error)
 	// SetHousehold replaces a household's name.
 	SetHousehold(ctx context.Context, h Household) error
-	// DeleteHousehold removes a household without members; ErrExists where it has some.
+	// DeleteHousehold removes a household without members, and its invitations
+	// with it; ErrExists where it has some, ErrNotFound where it is gone.
 	DeleteHousehold(ctx context.Context, id hearkeep.HouseholdID) error
 
 	// PutMember inserts or replaces: an account belongs to one household.
+	// ErrNotFound where account or household is not there.
 	PutMember(ctx context.Context, m Member) error
 	// Member returns to which household an account belongs.
 	Member(ctx context.Context, account hearkeep.AccountID) (Member, error)
@@ -26,11 +28,13 @@ type Houses interface {
 	DeleteMember(ctx context.Context, account hearkeep.AccountID) error
 
 	InsertInvitation(ctx context.Context, i Invitation) error
-	// Invitation returns an unexpired invitation by the hash of its secret.
+	// Invitation returns an unexpired invitation by the hash of its secret,
+	// also where it was accepted.
 	Invitation(ctx context.Context, hash [32]byte, now time.Time) (Invitation, error)
-	// Invitations lists what is open or accepted of a household, oldest first.
+	// Invitations lists a household's, oldest first: those that are open or
+	// accepted, and those that expired since ExpireInvitations.
 	Invitations(ctx context.Context, id hearkeep.HouseholdID) ([]Invitation, error)
-	// InvitationsTo lists what is open or accepted of a vault, oldest first.
+	// InvitationsTo lists those to a vault likewise.
 	InvitationsTo(ctx context.Context, vault hearkeep.VaultID) ([]Invitation, error)
 	// AcceptInvitation notes who accepted, with which key, once: ErrNotFound
 	// where it is gone, expired, or was accepted before.
@@ -40,10 +44,10 @@ type Houses interface {
 	// what was accepted and waits for a keyholder.
 	ExpireInvitations(ctx context.Context, now time.Time) (int, error)
 
-	// PutFarewell inserts or replaces.
+	// PutFarewell inserts or replaces; ErrNotFound where the account is gone.
 	PutFarewell(ctx context.Context, f Farewell) error
 	Farewell(ctx context.Context, account hearkeep.AccountID) (Farewell, error)
-	// DueFarewells returns those whose Due is not after now.
+	// DueFarewells returns those whose Due is not after now, the longest due first.
 	DueFarewells(ctx context.Context, now time.Time) ([]Farewell, error)
 	DeleteFarewell(ctx context.Context, account hearkeep.AccountID) error
 }
@@ -99,6 +103,7 @@ type Letters interface {
 	SetChannel(ctx context.Context, c Channel) error
 	// Channels returns an account's channels, oldest first.
 	Channels(ctx context.Context, account hearkeep.AccountID) ([]Channel, error)
+	// DeleteChannel fails with ErrNotFound where the account has none such.
 	DeleteChannel(ctx context.Context, account hearkeep.AccountID, id hearkeep.ChannelID) error
 
 	// InsertDelivery queues a letter for one channel and returns its number.
@@ -111,7 +116,7 @@ type Letters interface {
 	Deliveries(ctx context.Context, account hearkeep.AccountID, limit int) ([]Delivery, error)
 	// CountDeliveries says how many are in a state.
 	CountDeliveries(ctx context.Context, state string) (int, error)
-	// ExpireDeliveries removes what was sent or given up before a time.
+	// ExpireDeliveries removes what was sent or, by its Due, given up before a time.
 	ExpireDeliveries(ctx context.Context, before time.Time) (int, error)
 }
 

@@ -11,7 +11,8 @@
 // zero. What is to be read, changed or deleted under a vault and is not there
 // is ErrNotFound, and so is a row to be inserted under a vault, binding or
 // recording that is not there. Deleting anything else is no error when it is
-// gone already. Listings of what is not there are empty.
+// gone already. Listings of what is not there are empty. Where a method's
+// comment says otherwise, it holds.
 //
 // The drivers (store/sqlite) run the one contract suite of storetest.
 package store
@@ -97,10 +98,12 @@ type Identity interface {
 	AccountByName(ctx context.Context, name string) (Account, error)
 	CountAccounts(ctx context.Context) (int, error)
 	// SetAccount replaces the keys of an account, its list of unlockers and
-	// when its ways in last changed; its names stay.
+	// when its ways in last changed; its names and Created stay.
 	SetAccount(ctx context.Context, a Account) error
-	// DeleteAccount removes an account with its unlockers, sessions, channels
-	// and membership. What it kept is for room vault to erase first.
+	// DeleteAccount removes an account with its unlockers, sessions, channels,
+	// membership and farewell; ErrNotFound where it is gone. What it kept and
+	// holds is for room vault to erase first: those rows stay, and so do
+	// letters that are on their way.
 	DeleteAccount(ctx context.Context, id hearkeep.AccountID) error
 
 	InsertUnlocker(ctx context.Context, u Unlocker) error

@@ -27,19 +27,24 @@ type Vaults interface {
 	VaultsOf(ctx context.Context, account hearkeep.AccountID) ([]Vault, error)
 	// VaultsIn returns a household's shared vaults, oldest first.
 	VaultsIn(ctx context.Context, house hearkeep.HouseholdID) ([]Vault, error)
-	// SetVault replaces a vault's kind, label, household, day of age.
+	// SetVault replaces a vault's kind, label, household and day of age; its
+	// retention stays.
 	SetVault(ctx context.Context, v Vault) error
-	// Keyholders returns who holds one generation of a vault.
+	// Keyholders returns who holds one generation of a vault, ascending by account.
 	Keyholders(ctx context.Context, vault hearkeep.VaultID, n hearkeep.Generation) ([]Keyholder, error)
-	// SetKeyholder replaces a keyholder's wrap and pin.
+	// SetKeyholder replaces a keyholder's wrap and pin, of one generation.
 	SetKeyholder(ctx context.Context, k Keyholder) error
-	// DeleteKeyholder removes all that an account holds of a vault.
+	// DeleteKeyholder removes all that an account holds of a vault; no error
+	// where it holds nothing.
 	DeleteKeyholder(ctx context.Context, vault hearkeep.VaultID, account hearkeep.AccountID) error
 
 	// PutDeparture notes that an account holds a vault no more, until a
-	// keyholder has made the generation that leaves it out.
+	// keyholder has made the generation that leaves it out. The first to be
+	// noted stays; ErrNotFound where the vault is not there.
 	PutDeparture(ctx context.Context, d Departure) error
+	// Departures returns a vault's, oldest first.
 	Departures(ctx context.Context, vault hearkeep.VaultID) ([]Departure, error)
+	// DeleteDeparture is no error where there is none.
 	DeleteDeparture(ctx context.Context, vault hearkeep.VaultID, account hearkeep.AccountID) error
 
 	InsertAPIToken(ctx context.Context, t APIToken) error
@@ -48,8 +53,9 @@ type Vaults interface {
 	APITokens(ctx context.Context, account hearkeep.AccountID) ([]APIToken, error)
 	// TouchAPIToken notes a use; ErrNotFound where the token has ended.
 	TouchAPIToken(ctx context.Context, id hearkeep.TokenID, used time.Time) error
+	// DeleteAPIToken fails with ErrNotFound where the account has none such.
 	DeleteAPIToken(ctx context.Context, account hearkeep.AccountID, id hearkeep.TokenID) error
-	// DeleteAPITokensOf ends all tokens of a vault.
+	// DeleteAPITokensOf ends all tokens of a vault, and says how many.
 	DeleteAPITokensOf(ctx context.Context, vault hearkeep.VaultID) (int, error)
 	// ExpireAPITokens removes tokens whose Expires is not after now.
 	ExpireAPITokens(ctx context.Context, now time.Time) (int, error)
@@ -74,7 +80,8 @@ type Vaults interface {
 
 	InsertRecording(ctx context.Context, r Recording, parts []Part) error
 	Recording(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID) (Recording, error)
-	// Recordings lists those of some generations newest first, strictly older than the cursor.
+	// Recordings lists at most limit of some generations, newest first and
+	// strictly older than the cursor.
 	Recordings(ctx context.Context, vault hearkeep.VaultID, of Span, before Cursor, limit int) ([]Recording, error)
 	// RecordingsByNumber lists a binding's recordings numbered above after, ascending.
 	RecordingsByNumber(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, after hearkeep.Number, limit int) ([]Recording, error)

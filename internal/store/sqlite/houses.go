@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -28,8 +27,12 @@ func (h houses) SetHousehold(ctx context.Context, w store.Household) error {
 }
 
 func (h houses) DeleteHousehold(ctx context.Context, id hearkeep.HouseholdID) error {
-	if members, err := h.Members(ctx, id); err != nil || len(members) > 0 {
-		return errors.Join(err, store.ErrExists)
+	lived, err := value[bool](ctx, h.tx, "SELECT EXISTS (SELECT 1 FROM members WHERE household = ?)", id)
+	if err != nil {
+		return err
+	}
+	if lived {
+		return store.ErrExists
 	}
 	if err := h.put(ctx, "DELETE FROM invitations WHERE household = ?", id); err != nil {
 		return err

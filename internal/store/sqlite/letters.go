@@ -65,6 +65,6 @@ func (l letters) CountDeliveries(ctx context.Context, state string) (int, error)
 }
 
 func (l letters) ExpireDeliveries(ctx context.Context, before time.Time) (int, error) {
-	n, err := l.exec(ctx, "DELETE FROM deliveries WHERE state <> 'queued' AND created < ?", millis(before))
+	n, err := l.exec(ctx, "DELETE FROM deliveries WHERE state <> 'queued' AND max(sent, due) < ?", millis(before))
 	return int(n), err
 }

@@ -1,10 +1,13 @@
 package sqlite
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -46,10 +49,41 @@ func (v vaults) Recordings(ctx context.Context, vault hearkeep.VaultID, of store
 		start = math.MaxInt64
 		id = hearkeep.RecordingID{0xff} // any id: no recording starts then
 	}
-	return all(ctx, v.tx, scanRecording,
-		selectRecording+"WHERE vault = ? AND (start, id) < (?, ?) AND generation BETWEEN ? AND ? ORDER BY start DESC, id DESC LIMIT ?",
-		vault, start, id[:], of.From, upTo(of), limit)
+	if whole(of) {
+		return all(ctx, v.tx, scanRecording,
+			selectRecording+"WHERE vault = ? AND (start, id) < (?, ?) ORDER BY start DESC, id DESC LIMIT ?",
+			vault, start, id[:], limit)
+	}
+	// A page of each generation, and the newest of them all: no index is in
+	// the order of the times and knows a span, and whoever came last must not
+	// wait for a walk through what others kept before.
+	generations, err := all(ctx, v.tx, func(row *sql.Rows) (n hearkeep.Generation, err error) {
+		return n, row.Scan(&n)
+	}, "SELECT n FROM generations WHERE vault = ? AND n BETWEEN ? AND ?", vault, of.From, upTo(of))
+	if err != nil {
+		return nil, err
+	}
+	var page []store.Recording
+	for _, n := range generations {
+		of, err := all(ctx, v.tx, scanRecording,
+			selectRecording+"WHERE vault = ? AND generation = ? AND (start, id) < (?, ?) ORDER BY start DESC, id DESC LIMIT ?",
+			vault, n, start, id[:], limit)
+		if err != nil {
+			return nil, err
+		}
+		page = append(page, of...)
+	}
+	slices.SortFunc(page, newestFirst)
+	return page[:min(len(page), limit)], nil
 }
+
+// newestFirst is the order of a listing.
+func newestFirst(a, b store.Recording) int {
+	return cmp.Or(b.Start.Compare(a.Start), bytes.Compare(b.ID[:], a.ID[:]))
+}
+
+// whole says that a span is all of a vault's generations, which start at 1.
+func whole(of store.Span) bool { return of.From <= 1 && of.To == 0 }
 
 // upTo is the last generation of a span, as a number that a comparison can use.
 func upTo(of store.Span) int64 {
@@ -70,12 +104,19 @@ func (v vaults) LastRecording(ctx context.Context, vault hearkeep.VaultID, bindi
 		selectRecording+"WHERE vault = ? AND binding = ? ORDER BY number DESC LIMIT 1", vault, binding)
 }
 
+const selectTotals = "SELECT count(*), coalesce(sum(duration), 0), coalesce(min(start), 0), coalesce(max(start), 0), "
+
+func scanTotals(row *sql.Rows) (t store.Totals, err error) {
+	return t, row.Scan(&t.Recordings, &t.Speech, scanTime{&t.Oldest}, scanTime{&t.Newest}, &t.Bytes)
+}
+
 func (v vaults) Totals(ctx context.Context, vault hearkeep.VaultID, of store.Span) (store.Totals, error) {
-	return one(ctx, v.tx, func(row *sql.Rows) (t store.Totals, err error) {
-		return t, row.Scan(&t.Recordings, &t.Speech, scanTime{&t.Oldest}, scanTime{&t.Newest}, &t.Bytes)
-	}, `SELECT count(*), coalesce(sum(duration), 0), coalesce(min(start), 0), coalesce(max(start), 0),
-			(SELECT coalesce(sum(p.size), 0) FROM recordings r JOIN parts p ON p.vault = r.vault AND p.recording = r.id
-				WHERE r.vault = ?1 AND r.generation BETWEEN ?2 AND ?3)
+	if whole(of) { // no look-up from table to table
+		return one(ctx, v.tx, scanTotals, selectTotals+`(SELECT coalesce(sum(size), 0) FROM parts WHERE vault = ?1)
+			FROM recordings WHERE vault = ?1`, vault)
+	}
+	return one(ctx, v.tx, scanTotals, selectTotals+`(SELECT coalesce(sum(p.size), 0) FROM recordings r JOIN parts p ON p.vault = r.vault AND p.recording = r.id
+			WHERE r.vault = ?1 AND r.generation BETWEEN ?2 AND ?3)
 		FROM recordings WHERE vault = ?1 AND generation BETWEEN ?2 AND ?3`, vault, of.From, upTo(of))
 }
 

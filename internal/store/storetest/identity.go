@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -60,6 +62,152 @@ func accounts(t *testing.T, open Opener) {
 		equal(t, "CountAccounts", n, 2)
 		unlockers, err := tx.Identity.Unlockers(ctx, anna.ID)
 		equal(t, "Unlockers", unlockers, []store.Unlocker{first, second})
+		return err
+	})
+}
+
+func accountChanges(t *testing.T, open Opener) {
+	st, reopen := open(t)
+	ctx := t.Context()
+	anna, ben := NewAccount("anna"), NewAccount("ben")
+	key := store.Unlocker{ID: hearkeep.NewID[hearkeep.UnlockerID](), Account: anna.ID, Kind: "passkey", Name: "Blue key",
+		Params: bytesOf(90), Wrap: bytesOf(1169), Created: noon, Used: noon.Add(time.Hour)}
+	kit := store.Unlocker{ID: hearkeep.NewID[hearkeep.UnlockerID](), Account: anna.ID, Kind: "kit", Wrap: bytesOf(1169), Created: noon.Add(time.Second)}
+	update(t, st, func(tx *store.Tx) error {
+		return errors.Join(tx.Identity.InsertAccount(ctx, anna), tx.Identity.InsertAccount(ctx, ben),
+			tx.Identity.InsertUnlocker(ctx, key), tx.Identity.InsertUnlocker(ctx, kit))
+	})
+	update(t, st, func(tx *store.Tx) error {
+		anna.Public, anna.SealedPrivate, anna.SealedList, anna.Changed = bytesOf(1216), bytesOf(113), bytesOf(60), noon.Add(time.Minute)
+		renamed := anna
+		renamed.Name, renamed.Display, renamed.Created = "ben", "Anna B.", noon.Add(time.Hour) // not what SetAccount replaces
+		wantErr(t, "SetAccount", tx.Identity.SetAccount(ctx, renamed), nil)
+		wantErr(t, "SetAccount, absent", tx.Identity.SetAccount(ctx, NewAccount("carla")), store.ErrNotFound)
+
+		key.Name, key.Params, key.Wrap, key.Used = "Old key", bytesOf(91), nil, noon.Add(2*time.Hour) // it unlocks no more
+		wantErr(t, "SetUnlocker", tx.Identity.SetUnlocker(ctx, key), nil)
+		theirs := key
+		theirs.Account, theirs.Name = ben.ID, "Ben's now"
+		wantErr(t, "SetUnlocker of another's", tx.Identity.SetUnlocker(ctx, theirs), store.ErrNotFound)
+		wantErr(t, "DeleteUnlocker of another's", tx.Identity.DeleteUnlocker(ctx, ben.ID, key.ID), store.ErrNotFound)
+		wantErr(t, "DeleteUnlocker", tx.Identity.DeleteUnlocker(ctx, anna.ID, kit.ID), nil)
+		wantErr(t, "DeleteUnlocker again", tx.Identity.DeleteUnlocker(ctx, anna.ID, kit.ID), store.ErrNotFound)
+		wantErr(t, "SetUnlocker, absent", tx.Identity.SetUnlocker(ctx, kit), store.ErrNotFound)
+		return nil
+	})
+	view(t, reopen(), func(tx *store.Tx) error {
+		got, err := tx.Identity.Account(ctx, anna.ID)
+		wantErr(t, "Account", err, nil)
+		equal(t, "changed account", got, anna)
+		got, err = tx.Identity.AccountByName(ctx, "ben")
+		wantErr(t, "AccountByName", err, nil)
+		equal(t, "other account", got, ben)
+		left, err := tx.Identity.Unlockers(ctx, anna.ID)
+		equal(t, "Unlockers", left, []store.Unlocker{key})
+		return err
+	})
+}
+
+// accountGoes deletes an account: what is the account's goes with it, what is
+// its vaults' and what is another's stays.
+func accountGoes(t *testing.T, open Opener) {
+	st, _ := open(t)
+	ctx := t.Context()
+	v := NewVault(t, st)
+	anna, ben := NewAccount("anna"), NewAccount("ben")
+	anna.ID = v.Account
+	house := store.Household{ID: hearkeep.NewID[hearkeep.HouseholdID](), Created: noon}
+	insert := func(tx *store.Tx, a store.Account, n byte) error {
+		return errors.Join(
+			tx.Identity.InsertAccount(ctx, a),
+			tx.Identity.InsertUnlocker(ctx, store.Unlocker{ID: hearkeep.NewID[hearkeep.UnlockerID](), Account: a.ID, Kind: "kit", Created: noon}),
+			tx.Identity.InsertSession(ctx, store.Session{IDHash: [32]byte{n}, Account: a.ID, Created: noon, Expires: noon.Add(time.Hour)}),
+			tx.Houses.PutMember(ctx, store.Member{Household: house.ID, Account: a.ID, Role: "admin", Since: noon}),
+			tx.Houses.PutFarewell(ctx, store.Farewell{Account: a.ID, Asked: noon, Due: noon}),
+			tx.Letters.InsertChannel(ctx, store.Channel{ID: hearkeep.NewID[hearkeep.ChannelID](), Account: a.ID, Kind: "email", Address: bytesOf(90), Created: noon}),
+		)
+	}
+	count := func(tx *store.Tx, a store.Account) (rows int) {
+		unlockers, err1 := tx.Identity.Unlockers(ctx, a.ID)
+		sessions, err2 := tx.Identity.Sessions(ctx, a.ID)
+		channels, err3 := tx.Letters.Channels(ctx, a.ID)
+		wantErr(t, "listings", errors.Join(err1, err2, err3), nil)
+		rows = len(unlockers) + len(sessions) + len(channels)
+		if _, err := tx.Houses.Member(ctx, a.ID); err == nil {
+			rows++
+		}
+		if _, err := tx.Houses.Farewell(ctx, a.ID); err == nil {
+			rows++
+		}
+		return rows
+	}
+	goodbye := store.Delivery{Account: anna.ID, Channel: hearkeep.NewID[hearkeep.ChannelID](), Kind: "email", Topic: "account erased",
+		Sealed: bytesOf(300), State: "queued", Created: noon, Due: noon}
+	update(t, st, func(tx *store.Tx) (err error) {
+		if err := errors.Join(tx.Houses.InsertHousehold(ctx, house), insert(tx, anna, 1), insert(tx, ben, 2)); err != nil {
+			return err
+		}
+		goodbye.ID, err = tx.Letters.InsertDelivery(ctx, goodbye)
+		return err
+	})
+	update(t, st, func(tx *store.Tx) error {
+		equal(t, "rows before", count(tx, anna), 5)
+		wantErr(t, "DeleteAccount", tx.Identity.DeleteAccount(ctx, anna.ID), nil)
+		wantErr(t, "DeleteAccount again", tx.Identity.DeleteAccount(ctx, anna.ID), store.ErrNotFound)
+		return nil
+	})
+	view(t, st, func(tx *store.Tx) error {
+		_, err := tx.Identity.Account(ctx, anna.ID)
+		wantErr(t, "deleted account", err, store.ErrNotFound)
+		equal(t, "rows after", count(tx, anna), 0)
+		equal(t, "another's rows after", count(tx, ben), 5)
+		due, err := tx.Letters.DueDeliveries(ctx, noon, 10)
+		wantErr(t, "DueDeliveries", err, nil)
+		equal(t, "the letter that says goodbye", due, []store.Delivery{goodbye})
+		held, err := tx.Vaults.Keyholder(ctx, v.ID, anna.ID) // room vault's own
+		equal(t, "what the account held", len(held), 1)
+		return err
+	})
+}
+
+func accountSessions(t *testing.T, open Opener) {
+	st, _ := open(t)
+	ctx := t.Context()
+	anna, ben := NewAccount("anna"), NewAccount("ben")
+	session := func(n byte, a store.Account, used time.Time) store.Session {
+		return store.Session{IDHash: [32]byte{n}, Account: a.ID, Wrap: bytesOf(113), Created: noon, Expires: noon.Add(24 * time.Hour), Used: used}
+	}
+	mine := []store.Session{session(2, anna, noon.Add(2*time.Hour)), session(3, anna, noon.Add(time.Hour)), session(1, anna, noon)}
+	other := session(4, ben, noon)
+	update(t, st, func(tx *store.Tx) error {
+		if err := errors.Join(tx.Identity.InsertAccount(ctx, anna), tx.Identity.InsertAccount(ctx, ben)); err != nil {
+			return err
+		}
+		for _, s := range append(slices.Clone(mine), other) {
+			if err := tx.Identity.InsertSession(ctx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	update(t, st, func(tx *store.Tx) error {
+		got, err := tx.Identity.Sessions(ctx, anna.ID)
+		wantErr(t, "Sessions", err, nil)
+		equal(t, "Sessions, the last used first", got, mine)
+		got, err = tx.Identity.Sessions(ctx, NewAccount("carla").ID)
+		wantErr(t, "Sessions of nobody", err, nil)
+		equal(t, "Sessions of nobody", got, []store.Session{})
+		n, err := tx.Identity.DeleteSessions(ctx, anna.ID, mine[1].IDHash)
+		wantErr(t, "DeleteSessions", err, nil)
+		equal(t, "DeleteSessions", n, 2)
+		got, err = tx.Identity.Sessions(ctx, anna.ID)
+		wantErr(t, "Sessions", err, nil)
+		equal(t, "the excepted session", got, mine[1:2])
+		n, err = tx.Identity.DeleteSessions(ctx, anna.ID, other.IDHash) // another's excepts nothing
+		wantErr(t, "DeleteSessions", err, nil)
+		equal(t, "DeleteSessions of the rest", n, 1)
+		got, err = tx.Identity.Sessions(ctx, ben.ID)
+		equal(t, "another's sessions", got, []store.Session{other})
 		return err
 	})
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/hearkeep/hearkeep"
@@ -27,9 +28,16 @@ func stranger(t *testing.T, open Opener) {
 	if err := st.Keys().PutEnvelope(ctx, b.ID, envelope, wrap); err != nil {
 		t.Fatal(err)
 	}
+	ben := NewAccount("ben")
+	ben.ID = b.Account
+	token := store.APIToken{ID: hearkeep.NewID[hearkeep.TokenID](), Account: b.Account, Vault: b.ID, Generation: 1, Name: "Notes", Wrap: wrap, Created: noon, Expires: noon}
+	channel := store.Channel{ID: hearkeep.NewID[hearkeep.ChannelID](), Account: b.Account, Kind: "email", Address: wrap, Created: noon}
+	unlocker := store.Unlocker{ID: hearkeep.NewID[hearkeep.UnlockerID](), Account: b.Account, Kind: "kit", Wrap: wrap, Created: noon}
+	departure := store.Departure{Vault: b.ID, Account: b.Account, By: b.Account, At: noon}
 	update(t, st, func(tx *store.Tx) error {
 		_, err := tx.Vaults.InsertErasure(ctx, store.Erasure{Receipt: receipt, Vault: b.ID, Outcome: hearkeep.OutcomeErased, At: noon})
-		return err
+		return errors.Join(err, tx.Identity.InsertAccount(ctx, ben), tx.Identity.InsertUnlocker(ctx, unlocker),
+			tx.Letters.InsertChannel(ctx, channel), tx.Vaults.InsertAPIToken(ctx, token), tx.Vaults.PutDeparture(ctx, departure))
 	})
 
 	type ids struct {
@@ -38,6 +46,9 @@ func stranger(t *testing.T, open Opener) {
 		envelope  hearkeep.EnvelopeID
 		receipt   hearkeep.ReceiptID
 		account   hearkeep.AccountID
+		token     hearkeep.TokenID
+		channel   hearkeep.ChannelID
+		unlocker  hearkeep.UnlockerID
 	}
 	calls := []struct {
 		name string
@@ -46,6 +57,24 @@ func stranger(t *testing.T, open Opener) {
 		{"Keyholder", func(ctx context.Context, tx *store.Tx, id ids) error {
 			_, err := tx.Vaults.Keyholder(ctx, a.ID, id.account)
 			return err
+		}},
+		{"SetKeyholder", func(ctx context.Context, tx *store.Tx, id ids) error {
+			return tx.Vaults.SetKeyholder(ctx, store.Keyholder{Vault: a.ID, Account: id.account, Generation: 1, Wrap: []byte("wrap")})
+		}},
+		{"DeleteAPIToken", func(ctx context.Context, tx *store.Tx, id ids) error {
+			return tx.Vaults.DeleteAPIToken(ctx, a.Account, id.token)
+		}},
+		{"SetChannel", func(ctx context.Context, tx *store.Tx, id ids) error {
+			return tx.Letters.SetChannel(ctx, store.Channel{ID: id.channel, Account: a.Account, Confirmed: noon})
+		}},
+		{"DeleteChannel", func(ctx context.Context, tx *store.Tx, id ids) error {
+			return tx.Letters.DeleteChannel(ctx, a.Account, id.channel)
+		}},
+		{"SetUnlocker", func(ctx context.Context, tx *store.Tx, id ids) error {
+			return tx.Identity.SetUnlocker(ctx, store.Unlocker{ID: id.unlocker, Account: a.Account})
+		}},
+		{"DeleteUnlocker", func(ctx context.Context, tx *store.Tx, id ids) error {
+			return tx.Identity.DeleteUnlocker(ctx, a.Account, id.unlocker)
 		}},
 		{"SetPin", func(ctx context.Context, tx *store.Tx, id ids) error {
 			return tx.Vaults.SetPin(ctx, a.ID, id.binding, []byte("pin"))
@@ -104,9 +133,10 @@ func stranger(t *testing.T, open Opener) {
 			return err
 		}},
 	}
-	theirs := ids{rec.ID, b.Binding, envelope, receipt, b.Account}
+	theirs := ids{rec.ID, b.Binding, envelope, receipt, b.Account, token.ID, channel.ID, unlocker.ID}
 	absent := ids{hearkeep.NewID[hearkeep.RecordingID](), hearkeep.NewID[hearkeep.BindingID](),
-		hearkeep.NewID[hearkeep.EnvelopeID](), hearkeep.NewID[hearkeep.ReceiptID](), hearkeep.NewID[hearkeep.AccountID]()}
+		hearkeep.NewID[hearkeep.EnvelopeID](), hearkeep.NewID[hearkeep.ReceiptID](), hearkeep.NewID[hearkeep.AccountID](),
+		hearkeep.NewID[hearkeep.TokenID](), hearkeep.NewID[hearkeep.ChannelID](), hearkeep.NewID[hearkeep.UnlockerID]()}
 	for _, c := range calls {
 		for who, id := range map[string]ids{"theirs": theirs, "absent": absent} {
 			update(t, st, func(tx *store.Tx) error {
@@ -117,30 +147,60 @@ func stranger(t *testing.T, open Opener) {
 	}
 
 	view(t, st, func(tx *store.Tx) error {
-		page, err := tx.Vaults.Recordings(ctx, a.ID, store.Span{}, store.Cursor{}, 10)
-		equal(t, "A's recordings", page, []store.Recording{})
-		if err != nil {
-			return err
+		for _, span := range []store.Span{{}, {From: 1, To: 1}} {
+			page, err := tx.Vaults.Recordings(ctx, a.ID, span, store.Cursor{}, 10)
+			wantErr(t, "Recordings", err, nil)
+			equal(t, "A's recordings", page, []store.Recording{})
+			sum, err := tx.Vaults.Totals(ctx, a.ID, span)
+			wantErr(t, "Totals", err, nil)
+			equal(t, "A's totals", sum, store.Totals{})
 		}
-		page, err = tx.Vaults.RecordingsByNumber(ctx, a.ID, b.Binding, 0, 10)
+		page, err := tx.Vaults.RecordingsByNumber(ctx, a.ID, b.Binding, 0, 10)
 		equal(t, "A's recordings of B's binding", page, []store.Recording{})
 		if err != nil {
 			return err
 		}
 		of, err := tx.Vaults.PartsOf(ctx, a.ID, []hearkeep.RecordingID{rec.ID}, hearkeep.PartWords)
 		equal(t, "A's parts of B's recording", of, map[hearkeep.RecordingID]store.Part{})
-		if err != nil {
-			return err
-		}
-		sum, err := tx.Vaults.Totals(ctx, a.ID, store.Span{})
-		equal(t, "A's totals", sum, store.Totals{})
 		return err
 	})
 	of, err := st.Keys().PartsOf(ctx, a.ID, []hearkeep.RecordingID{rec.ID}, hearkeep.PartAudio)
 	equal(t, "A's keys of B's recording", of, map[hearkeep.RecordingID]store.PartKey{})
 	wantErr(t, "Keys.PartsOf", err, nil)
 
-	// Nothing of B's has changed, by destroying either.
+	// Nothing of B's has changed, by destroying or deleting either.
+	update(t, st, func(tx *store.Tx) error {
+		n, err := tx.Vaults.DeleteAPITokensOf(ctx, a.ID)
+		equal(t, "A's tokens", n, 0)
+		return errors.Join(err, tx.Vaults.DeleteKeyholder(ctx, a.ID, b.Account), tx.Vaults.DeleteDeparture(ctx, a.ID, b.Account))
+	})
+	view(t, st, func(tx *store.Tx) error {
+		held, err := tx.Vaults.Keyholder(ctx, b.ID, b.Account)
+		wantErr(t, "B's keyholder", err, nil)
+		if len(held) != 1 || len(held[0].Wrap) != 113 {
+			t.Errorf("B's keyholder: got %d, want it as it was", len(held))
+		}
+		gone, err := tx.Vaults.Departures(ctx, b.ID)
+		wantErr(t, "B's departures", err, nil)
+		equal(t, "B's departures", gone, []store.Departure{departure})
+		gone, err = tx.Vaults.Departures(ctx, a.ID)
+		wantErr(t, "A's departures", err, nil)
+		equal(t, "A's departures", gone, []store.Departure{})
+		tokens, err := tx.Vaults.APITokens(ctx, b.Account)
+		wantErr(t, "B's tokens", err, nil)
+		equal(t, "B's tokens", tokens, []store.APIToken{token})
+		addresses, err := tx.Letters.Channels(ctx, b.Account)
+		wantErr(t, "B's channels", err, nil)
+		equal(t, "B's channels", addresses, []store.Channel{channel})
+		ways, err := tx.Identity.Unlockers(ctx, b.Account)
+		wantErr(t, "B's unlockers", err, nil)
+		equal(t, "B's unlockers", ways, []store.Unlocker{unlocker})
+		who, err := tx.Vaults.Keyholders(ctx, a.ID, 1)
+		if len(who) != 1 || who[0].Account != a.Account {
+			t.Errorf("A's keyholders: got %d, want A alone", len(who))
+		}
+		return err
+	})
 	wantErr(t, "Keys.Destroy", st.Keys().Destroy(ctx, a.ID, []hearkeep.RecordingID{rec.ID}, nil), nil)
 	if got, err := st.Keys().Part(ctx, b.ID, rec.ID, hearkeep.PartAudio, 1); err != nil || !bytes.Equal(got, wrap) {
 		t.Errorf("B's key after A destroyed it: got error %v, want the key", err)

@@ -229,7 +229,6 @@ func recordings(t *testing.T, open Opener) {
 // paging lists 30 recordings of only three times in pages of every size.
 func paging(t *testing.T, open Opener) {
 	st, _ := open(t)
-	ctx := t.Context()
 	v, other := NewVault(t, st), NewVault(t, st)
 	var want []store.Recording
 	for i := range 30 {
@@ -239,25 +238,7 @@ func paging(t *testing.T, open Opener) {
 	}
 	slices.SortFunc(want, newestFirst)
 	for _, limit := range []int{1, 7, 10, 29, 30, 31} {
-		var got []store.Recording
-		var cursor store.Cursor
-		for {
-			var page []store.Recording
-			view(t, st, func(tx *store.Tx) (err error) {
-				page, err = tx.Vaults.Recordings(ctx, v.ID, store.Span{}, cursor, limit)
-				return err
-			})
-			if len(page) > limit {
-				t.Fatalf("page: got %d recordings, want at most %d", len(page), limit)
-			}
-			if len(page) == 0 {
-				break
-			}
-			got = append(got, page...)
-			last := page[len(page)-1]
-			cursor = store.Cursor{Start: last.Start, ID: last.ID}
-		}
-		equal(t, "all pages", got, want)
+		equal(t, "all pages", pages(t, st, v, store.Span{}, limit), want)
 	}
 }
 

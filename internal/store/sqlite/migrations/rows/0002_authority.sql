@@ -9,7 +9,7 @@ ALTER TABLE vaults      ADD COLUMN household BLOB;
 ALTER TABLE vaults      ADD COLUMN of_age INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE generations ADD COLUMN roster BLOB; -- keyholders with their keys, signed
 CREATE INDEX vaults_of_household ON vaults (household) WHERE household IS NOT NULL;
-CREATE INDEX recordings_by_generation ON recordings (vault, generation, start);
+CREATE INDEX recordings_by_generation ON recordings (vault, generation, start, id); -- a page of who came later
 
 CREATE TABLE departures (
 	vault   BLOB    NOT NULL REFERENCES vaults (id),
