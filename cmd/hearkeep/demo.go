@@ -18,6 +18,7 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/notify"
 	"github.com/hearkeep/hearkeep/internal/portal"
 	"github.com/hearkeep/hearkeep/internal/speech"
 )
@@ -48,7 +49,7 @@ func (cmd demoCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer front.close()
-	f, err := openFolder(ctx, dir, time.Local, log)
+	f, err := openFolder(ctx, dir, time.Local, notify.Config{Origin: front.origin.String()}, log)
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (cmd demoCmd) Run(ctx context.Context, c *console) (err error) {
 	if err := front.prepare(ctx, f, c.out); err != nil {
 		return err
 	}
-	r, err := openRooms(ctx, f, time.Local, bell{c.out}, log)
+	r, err := openRooms(ctx, f, time.Local, 0, bell{c.out}, log)
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func (cmd demoCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	link := strings.ToLower(rand.Text())
 	home.tell(c.out, front.origin.String(), link, dir, cmd.Keep == "")
-	return serve(ctx, front.secured(), front.guard(signsIn(link, home.passphrase, handler)), log, r.acts.Run, r.doors.Run)
+	return serve(ctx, front.secured(), front.guard(signsIn(link, home.passphrase, handler)), log, r.acts.Run, r.doors.Run, f.letters.Run)
 }
 
 // scratch is the folder to fill, and what is done with it at the end. Nothing

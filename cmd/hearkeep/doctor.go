@@ -21,6 +21,7 @@ type doctorCmd struct {
 	Listen   string `help:"The portal's address and port, as serve has it." default:"127.0.0.1:8484"`
 	Timezone string `help:"Where alarms ring, as serve has it." placeholder:"ZONE"`
 	JSON     bool   `help:"Print one JSON object a line and finding." name:"json"`
+	lettersFlags
 }
 
 // Run looks at everything that somebody would ask who is up at three in the
@@ -60,6 +61,7 @@ type doctor struct {
 	running bool      // a Hearkeep holds the folder
 	newest  time.Time // of what the keep has recorded
 	doors   []vault.CheckedDoor
+	out     outbox
 	counts  map[state]int
 	damages int
 }
@@ -78,6 +80,7 @@ func (d *doctor) look(ctx context.Context) {
 	d.engines(ctx)
 	d.portal(ctx)
 	d.https()
+	d.letters(ctx)
 	d.listeners(ctx)
 	d.notHere()
 }

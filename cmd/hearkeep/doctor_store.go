@@ -37,6 +37,7 @@ func (d *doctor) stored(ctx context.Context) {
 	d.journal(ctx, st)
 	d.numbers(ctx, st)
 	d.bound(ctx, st)
+	d.outbox(ctx, st)
 }
 
 // unopened says why the databases do not open.

@@ -187,7 +187,7 @@ func (h *house) clockBack(t *testing.T) {
 // inside is a doctor in this process.
 func (h *house) inside(t *testing.T) (*doctor, *bytes.Buffer) {
 	var out bytes.Buffer
-	d := newDoctor(doctorCmd{Keep: h.keep, Timezone: "Europe/Berlin", JSON: true}, &out)
+	d := newDoctor(doctorCmd{Keep: h.keep, Timezone: "Europe/Berlin", JSON: true, lettersFlags: lettersFlags{Wait: 72 * time.Hour}}, &out)
 	d.speech.Command = []string{program, "worker"}
 	return d, &out
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/blob/files"
 	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/notify"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
 	"github.com/hearkeep/hearkeep/internal/store/sqlite"
@@ -40,32 +41,34 @@ const reserveSize = 16 << 20
 
 // folder is an opened keep on the embedded store.
 type folder struct {
-	path   string
-	lock   *os.File
-	house  seal.HouseKey
-	store  store.Store
-	ledger *ledger.Ledger
-	keep   *vault.Keep
+	path    string
+	lock    *os.File
+	house   seal.HouseKey
+	store   store.Store
+	ledger  *ledger.Ledger
+	letters *notify.Desk
+	keep    *vault.Keep
 
 	journal *store.Journal
 	reserve *store.Reserve
 }
 
 // openFolder takes a folder for this process alone, makes in it what is
-// missing, and finishes what a crash left half done.
-func openFolder(ctx context.Context, path string, zone *time.Location, log *slog.Logger) (*folder, error) {
+// missing, and finishes what a crash left half done. Of letters it is given
+// the settings and the origin.
+func openFolder(ctx context.Context, path string, zone *time.Location, letters notify.Config, log *slog.Logger) (*folder, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, folderError(path, err)
 	}
 	f := &folder{path: path}
-	if err := f.open(ctx, zone, log); err != nil {
+	if err := f.open(ctx, zone, letters, log); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
 	return f, nil
 }
 
 // open takes one thing after the other; close lets go of what it took.
-func (f *folder) open(ctx context.Context, zone *time.Location, log *slog.Logger) (err error) {
+func (f *folder) open(ctx context.Context, zone *time.Location, letters notify.Config, log *slog.Logger) (err error) {
 	path := f.path
 	if f.lock, err = lockFolder(path); err != nil {
 		return err
@@ -96,15 +99,19 @@ func (f *folder) open(ctx context.Context, zone *time.Location, log *slog.Logger
 	if f.journal, err = store.OpenJournal(filepath.Join(path, fileJournal)); err != nil {
 		return err
 	}
+	letters.Store, letters.House, letters.Log = f.pressing(), f.house, log
+	if f.letters, err = notify.New(letters); err != nil {
+		return err
+	}
 	f.keep, err = vault.Open(ctx, vault.Config{
 		Store: st, Blobs: blobs, Ledger: f.ledger, House: f.house,
-		Journal: f.journal, Reserve: f.reserve, Zone: zone, Log: log,
+		Journal: f.journal, Reserve: f.reserve, Letters: f.letters, Zone: zone, Log: log,
 	})
 	return err
 }
 
 // pressing is the store for what goes on when the disk is full: signing in,
-// and the entries without which nothing opens.
+// the entries without which nothing opens, and noting that a letter was sent.
 func (f *folder) pressing() store.Store { return store.Reserving{Store: f.store, Reserve: f.reserve} }
 
 // houseKey reads the folder's house key, or makes it in an empty folder. A

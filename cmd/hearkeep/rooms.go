@@ -26,11 +26,16 @@ type rooms struct {
 	doors  *hear.Doors
 }
 
-// openRooms builds the rooms in order and passes them down.
-func openRooms(ctx context.Context, f *folder, zone *time.Location, ringer act.Ringer, log *slog.Logger) (*rooms, error) {
+// openRooms builds the rooms in order and passes them down. wait is the
+// waiting time after a change of ways in; zero is identity's.
+func openRooms(ctx context.Context, f *folder, zone *time.Location, wait time.Duration, ringer act.Ringer, log *slog.Logger) (*rooms, error) {
 	r := &rooms{folder: f, zone: zone, log: log}
 	var err error
-	if r.desk, err = identity.New(identity.Config{Store: f.pressing(), Ledger: f.ledger, House: f.house, Log: log}); err != nil {
+	r.desk, err = identity.New(identity.Config{
+		Store: f.pressing(), Ledger: f.ledger, House: f.house, Log: log,
+		Letters: f.letters, Vaults: f.keep, Origin: f.letters.Origin, Wait: wait,
+	})
+	if err != nil {
 		return nil, err
 	}
 	sentences, err := understand.English()

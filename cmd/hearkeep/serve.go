@@ -28,6 +28,7 @@ type serveCmd struct {
 	LogLevel slog.Level `help:"Least level to log: debug, info, warn, error." default:"info"`
 	LogJSON  bool       `help:"Log as JSON." name:"log-json"`
 	httpsFlags
+	lettersFlags
 }
 
 // Run builds the rooms in order, passes them down, and serves until the
@@ -39,12 +40,17 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	log := cmd.logger(c)
 	keepMemoryPrivate(log)
+	letters, err := cmd.letters()
+	if err != nil {
+		return err
+	}
 	front, err := cmd.listen(log)
 	if err != nil {
 		return err
 	}
 	defer front.close()
-	f, err := openFolder(ctx, cmd.Keep, zone, log)
+	letters.Origin = front.origin.String()
+	f, err := openFolder(ctx, cmd.Keep, zone, letters, log)
 	if err != nil {
 		return err
 	}
@@ -53,7 +59,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 
-	r, err := openRooms(ctx, f, zone, bell{c.out}, log)
+	r, err := openRooms(ctx, f, zone, cmd.Wait, bell{c.out}, log)
 	if err != nil {
 		return err
 	}
@@ -70,10 +76,11 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		{"expire recordings", 10 * time.Minute, func(ctx context.Context, now time.Time) error { _, err := f.keep.Expire(ctx, now); return err }},
 		{"expire sessions and links", time.Hour, r.desk.Expire},
 		{"expire ledger bodies", 24 * time.Hour, func(ctx context.Context, now time.Time) error { _, err := f.ledger.Expire(ctx, now); return err }},
+		{"expire the log of letters", 24 * time.Hour, f.letters.Expire},
 		{"sweep", time.Hour, sweep(f.keep)},
 		{"refill the reserve", time.Hour, func(context.Context, time.Time) error { return f.reserve.Refill() }},
 	}}
-	return serve(ctx, front.secured(), front.guard(handler), log, r.acts.Run, r.doors.Run, tasks.run, front.run)
+	return serve(ctx, front.secured(), front.guard(handler), log, r.acts.Run, r.doors.Run, f.letters.Run, tasks.run, front.run)
 }
 
 func (cmd serveCmd) zone() (*time.Location, error) {

@@ -171,7 +171,7 @@ func (d *Desk) attempt(ctx context.Context, row store.Delivery) store.Delivery {
 	now := time.Now()
 	if err == nil {
 		log.Info("a letter was sent", "kind", row.Kind)
-		row.State, row.Sent, row.Sealed = sent, now, nil
+		row.State, row.Due, row.Sent, row.Sealed = sent, now, now, nil
 		return row
 	}
 	var why refusal
@@ -181,7 +181,7 @@ func (d *Desk) attempt(ctx context.Context, row store.Delivery) store.Delivery {
 		row.Attempts, row.Due = row.Attempts-1, now
 	case errors.As(err, &why) && why.forGood, row.Due.After(row.Created.Add(giveUp)):
 		log.Error("a letter was given up", "kind", row.Kind, "err", err)
-		row.State, row.Sealed = failed, nil
+		row.State, row.Due, row.Sealed = failed, now, nil
 	default:
 		log.Warn("a letter waits", "kind", row.Kind, "until", row.Due.UTC(), "err", err)
 	}
