@@ -18,6 +18,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/notify"
@@ -77,6 +78,8 @@ type Desk struct {
 	letters   *notify.Desk
 	vaults    Vaults
 	origin    string
+	party     *webauthn.WebAuthn // nil where passkeys cannot work
+	noParty   error              // why
 	wait      time.Duration
 	log       *slog.Logger
 	stretcher *seal.Stretcher
@@ -100,9 +103,10 @@ func New(c Config) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
+	party, noParty := newRelyingParty(c.Origin)
 	return &Desk{
 		store: c.Store, ledger: c.Ledger, house: c.House, costs: c.Costs,
-		letters: c.Letters, vaults: c.Vaults, origin: c.Origin, wait: c.Wait, log: c.Log,
+		letters: c.Letters, vaults: c.Vaults, origin: c.Origin, party: party, noParty: noParty, wait: c.Wait, log: c.Log,
 		stretcher: seal.NewStretcher(), attempts: newLimiter(), decoy: decoy, asks: make(chan struct{}, maxAsks),
 	}, nil
 }

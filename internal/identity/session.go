@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -63,6 +64,56 @@ func (d *Desk) verify(a store.Account, s store.Session, key seal.AccountKey) (Ve
 		return Verified{}, fmt.Errorf("identity: open account %s: %w", a.ID, err)
 	}
 	return Verified{&session{account: a, row: s, key: key, private: private, wait: d.wait}}, nil
+}
+
+// goOn makes the session with which who's goes on: of the same age and end,
+// under a new cookie, over the account as it is from now on. The caller puts
+// its row into the place of the old one with replace.
+func (d *Desk) goOn(who Verified, a store.Account, key seal.AccountKey, steppedUp time.Time, from Visitor) (SignedIn, store.Session, error) {
+	life := who.of.row
+	life.SteppedUp = steppedUp.UTC().Truncate(time.Millisecond)
+	if from.Agent == "" {
+		from.Agent = life.Agent
+	}
+	return d.session(a, key, life, from)
+}
+
+func replace(ctx context.Context, tx *store.Tx, who Verified, row store.Session) error {
+	if err := tx.Identity.DeleteSession(ctx, who.of.row.IDHash); err != nil {
+		return err
+	}
+	return tx.Identity.InsertSession(ctx, row)
+}
+
+// standing checks, in the transaction that changes something, that who's
+// session goes on and that nothing about the account changed since it was
+// read: Conflict where somebody else was first, Unauthorized after the end.
+func standing(ctx context.Context, tx *store.Tx, who Verified) error {
+	if err := unchanged(ctx, tx, who.of.account); err != nil {
+		return err
+	}
+	_, err := tx.Identity.Session(ctx, who.of.row.IDHash)
+	if errors.Is(err, store.ErrNotFound) {
+		return errSignIn(err)
+	}
+	return err
+}
+
+// unchanged fails with Conflict where an account's keys or its list of
+// unlockers are not what they were when a was read.
+func unchanged(ctx context.Context, tx *store.Tx, a store.Account) error {
+	now, err := tx.Identity.Account(ctx, a.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return errSignIn(err)
+	}
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(now.SealedPrivate, a.SealedPrivate) || !bytes.Equal(now.SealedList, a.SealedList) || !now.Changed.Equal(a.Changed) {
+		return hearkeep.Errorf(hearkeep.Conflict, "Something about this account was changed a moment ago.").
+			WithHint("Look at it again, and try again if it is still needed.")
+	}
+	return nil
 }
 
 // errSignIn answers every cookie and token that is not good, in the same words.

@@ -28,7 +28,7 @@ func newDecoy(costs seal.Argon2Params) (decoy, error) {
 	}
 	return decoy{
 		account:  store.Account{ID: id},
-		unlocker: store.Unlocker{ID: uid, Account: id, Params: costs.Encode(), Wrap: wrap},
+		unlocker: store.Unlocker{ID: uid, Account: id, Kind: KindPassphrase, Params: costs.Encode(), Wrap: wrap},
 	}, nil
 }
 
@@ -47,14 +47,22 @@ func (d *Desk) SignIn(ctx context.Context, name, passphrase string, from Visitor
 // SignInWithKit checks a name and a recovery kit, however it is typed. A kit
 // whose check symbols do not fit fails with Invalid before anything is tried.
 func (d *Desk) SignInWithKit(ctx context.Context, name, kit string, from Visitor) (SignedIn, error) {
-	parsed, err := seal.ParseKit(kit)
+	parsed, err := readKit(kit)
 	if err != nil {
-		return SignedIn{}, hearkeep.Errorf(hearkeep.Invalid, "That is not a whole recovery kit.").
-			WithHint("It has nine groups of four; one of them is mistyped or missing.").Because(err)
+		return SignedIn{}, err
 	}
 	return d.signIn(ctx, name, KindKit, from, func(a store.Account, _ store.Unlocker) (seal.UnlockerPrivate, error) {
 		return seal.KitUnlocker(parsed, a.ID), nil
 	})
+}
+
+func readKit(kit string) (seal.Kit, error) {
+	parsed, err := seal.ParseKit(kit)
+	if err != nil {
+		return seal.Kit{}, hearkeep.Errorf(hearkeep.Invalid, "That is not a whole recovery kit.").
+			WithHint("It has nine groups of four; one of them is mistyped or missing.").Because(err)
+	}
+	return parsed, nil
 }
 
 func (d *Desk) signIn(ctx context.Context, name, kind string, from Visitor, derive func(store.Account, store.Unlocker) (seal.UnlockerPrivate, error)) (SignedIn, error) {
@@ -64,8 +72,7 @@ func (d *Desk) signIn(ctx context.Context, name, kind string, from Visitor, deri
 	}
 	attempt := attemptOf(foldName(clip(name, 4*maxName)), from, d.knows(account.ID, from.Known))
 	if wait := d.attempts.take(time.Now(), attempt); wait > 0 {
-		return SignedIn{}, hearkeep.Errorf(hearkeep.TooMany, "Too many attempts from here.").
-			WithHint("Wait %d seconds and try again.", int(wait.Round(time.Second)/time.Second)+1)
+		return SignedIn{}, errTooMany(wait)
 	}
 	with, err := derive(account, unlocker)
 	if err != nil {
@@ -77,22 +84,55 @@ func (d *Desk) signIn(ctx context.Context, name, kind string, from Visitor, deri
 		return SignedIn{}, hearkeep.Errorf(hearkeep.Unauthorized, "That name and %s do not go together.", called(kind)).
 			WithHint("Check both; capital letters and spaces count in a passphrase.")
 	}
+	in, err := d.admit(ctx, account, unlocker, key, from)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	d.attempts.forgive(attempt)
+	return in, nil
+}
+
+// admit begins the session of somebody whose unlocker gave the account key.
+func (d *Desk) admit(ctx context.Context, account store.Account, unlocker store.Unlocker, key seal.AccountKey, from Visitor) (SignedIn, error) {
 	in, row, err := d.begin(account, key, from)
 	if err != nil {
 		return SignedIn{}, err
 	}
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
+		// An unlocker that is being removed at this moment signs nobody in.
+		if err := unchanged(ctx, tx, account); err != nil {
+			return err
+		}
+		if err := noteUse(ctx, tx, unlocker); err != nil {
+			return err
+		}
 		if err := tx.Identity.InsertSession(ctx, row); err != nil {
 			return err
 		}
-		_, err := d.ledger.Append(ctx, tx, in.Who.entry(ledger.KindSignedIn, kind))
+		_, err := d.ledger.Append(ctx, tx, in.Who.entry(ledger.KindSignedIn, unlocker.Kind))
 		return err
 	})
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("identity: sign in %s: %w", account.ID, err)
 	}
-	d.attempts.forgive(attempt)
 	return in, nil
+}
+
+// noteUse notes that an unlocker was used just now, and a passkey's counter.
+func noteUse(ctx context.Context, tx *store.Tx, u store.Unlocker) error {
+	rows, err := tx.Identity.Unlockers(ctx, u.Account)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if row.ID == u.ID {
+			if row.Used = time.Now(); row.Kind == KindPasskey {
+				row.Params = u.Params
+			}
+			return tx.Identity.SetUnlocker(ctx, row)
+		}
+	}
+	return errSignIn(store.ErrNotFound) // removed a moment ago
 }
 
 // find returns an account and its unlocker of a kind, or the decoy.
@@ -129,5 +169,5 @@ func called(kind string) string {
 	if kind == KindKit {
 		return "recovery kit"
 	}
-	return "passphrase"
+	return kind
 }
