@@ -1,6 +1,11 @@
 package vault
 
 import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"time"
+
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/ledger"
@@ -32,6 +37,27 @@ func programOf(t store.APIToken) actor {
 				WithHint("Sign in in the browser for this: what needs your passphrase, passkey or recovery kit is not for API tokens.")
 		},
 	}
+}
+
+// lives fails with Unauthorized where the session or the token is no more.
+func (a actor) lives(ctx context.Context, tx *store.Tx, now time.Time) error {
+	if a.role == hearkeep.RoleToken {
+		row, err := tx.Vaults.APIToken(ctx, a.token.ID)
+		if errors.Is(err, store.ErrNotFound) || err == nil && !now.Before(row.Expires) {
+			return errToken(err)
+		}
+		return err
+	}
+	rows, err := tx.Identity.Sessions(ctx, a.account)
+	if err != nil {
+		return err
+	}
+	for _, s := range rows {
+		if hex.EncodeToString(s.IDHash[:8]) == a.session && now.Before(s.Expires) {
+			return nil
+		}
+	}
+	return errNobody()
 }
 
 // entryOf is a ledger entry of what an actor did in a vault.

@@ -175,8 +175,7 @@ func (r *Room) Unbind(ctx context.Context, id hearkeep.BindingID) error {
 		return err
 	}
 	if b.Source == hearkeep.SourceUpload {
-		return hearkeep.Errorf(hearkeep.Invalid, "Uploads cannot be disconnected: this page is their door.").
-			WithHint("They can be paused.")
+		return errUploads()
 	}
 	err = r.keep.store.Update(ctx, func(tx *store.Tx) error { return r.end(ctx, tx, b) })
 	if err != nil {
@@ -194,7 +193,7 @@ func (r *Room) end(ctx context.Context, tx *store.Tx, b store.Binding) error {
 	if err != nil {
 		return err
 	}
-	b.Rule = hearkeep.RoomRule{Keep: hearkeep.KeepNothing, Paused: true}
+	b.Rule = shutRule()
 	if err := r.keep.signBinding(r.keys[r.current], r.current, &b, door); err != nil {
 		return err
 	}

@@ -26,10 +26,16 @@ type Door struct {
 
 const maxName = 64 // characters
 
+// nameOf returns a name as it is stored, and whether it is one.
+func nameOf(s string) (string, bool) {
+	s = strings.Join(strings.Fields(s), " ")
+	return s, s != "" && utf8.RuneCountInString(s) <= maxName && utf8.ValidString(s)
+}
+
 // check returns the door with its fields in order, or says what is wrong.
 func (d Door) check(source hearkeep.Source) (Door, error) {
-	d.Name = strings.Join(strings.Fields(d.Name), " ")
-	if d.Name == "" || utf8.RuneCountInString(d.Name) > maxName || !utf8.ValidString(d.Name) {
+	var ok bool
+	if d.Name, ok = nameOf(d.Name); !ok {
 		return Door{}, hearkeep.Errorf(hearkeep.Invalid, "A door needs a name of at most %d characters.", maxName).WithHint("The room it is in, for instance.")
 	}
 	if source != hearkeep.SourceWyoming {

@@ -183,6 +183,13 @@ func (e *Eraser) Totals(ctx context.Context) (t store.Totals, r store.Retention,
 // what is meant, the keys leave the disk, and then rows, tombstones and the
 // ledger follow in one transaction. After a crash the journal finishes it.
 func (k *Keep) erase(ctx context.Context, e store.Erasure, entry ledger.Entry) (Receipt, error) {
+	k.moving.RLock()
+	defer k.moving.RUnlock()
+	return k.eraseNow(ctx, e, entry)
+}
+
+// eraseNow is erase for whoever holds moving.
+func (k *Keep) eraseNow(ctx context.Context, e store.Erasure, entry ledger.Entry) (Receipt, error) {
 	e.Receipt, e.At = hearkeep.NewID[hearkeep.ReceiptID](), time.Now().UTC().Truncate(time.Millisecond)
 	done, err := k.eraseOnce(ctx, e, entry)
 	if isFull(err) && k.reserve != nil {
@@ -212,13 +219,14 @@ func (k *Keep) eraseOnce(ctx context.Context, e store.Erasure, entry ledger.Entr
 
 // finish applies an erasure. It may be repeated: what is gone is gone.
 func (k *Keep) finish(ctx context.Context, e store.Erasure, entry ledger.Entry) (store.Erasure, error) {
+	var gone []store.Recording
 	k.silence(e)
 	if err := k.store.Keys().Destroy(ctx, e.Vault, e.Recordings, e.Parts); err != nil {
 		return e, fmt.Errorf("destroy keys: %w", err)
 	}
 	err := k.store.Update(ctx, func(tx *store.Tx) error {
-		gone, err := deleteRows(ctx, tx, e)
-		if err != nil {
+		var err error
+		if gone, err = deleteRows(ctx, tx, e); err != nil {
 			return err
 		}
 		if len(e.Parts) == 0 { // what another erasure took first is not counted twice
@@ -237,6 +245,9 @@ func (k *Keep) finish(ctx context.Context, e store.Erasure, entry ledger.Entry) 
 		e.Seq, err = tx.Vaults.InsertErasure(ctx, e)
 		return err
 	})
+	if err == nil {
+		k.watched.tell(e.Vault, Event{Kind: eventErased, At: e.At, By: entry.Role}, gone...)
+	}
 	return e, err
 }
 

@@ -14,8 +14,26 @@ import (
 )
 
 // Expire forgets the parts whose time is over, and returns how many
-// recordings it touched. A crash leaves the rest due.
+// recordings it touched. A crash leaves the rest due. It also removes API
+// tokens whose time is over, and finishes moves that stand half done.
 func (k *Keep) Expire(ctx context.Context, now time.Time) (int, error) {
+	touched, err := k.expireParts(ctx, now)
+	return touched, errors.Join(err, k.finishMoves(ctx), k.expireTokens(ctx, now))
+}
+
+// expireTokens tidies up: Program refuses such a token by itself.
+func (k *Keep) expireTokens(ctx context.Context, now time.Time) error {
+	err := k.store.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Vaults.ExpireAPITokens(ctx, now)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("vault: expire tokens: %w", err)
+	}
+	return nil
+}
+
+func (k *Keep) expireParts(ctx context.Context, now time.Time) (int, error) {
 	touched := 0
 	k.dropOldEnvelopes()
 	for {

@@ -170,7 +170,8 @@ func (in *Inbox) Keep(ctx context.Context, t Taken) error {
 	if err != nil {
 		return in.failed(fmt.Errorf("vault: number for %s: %w", t.ID, err))
 	}
-	if err := in.store(ctx, t, number); err != nil {
+	rec, err := in.store(ctx, t, number)
+	if err != nil {
 		in.undo(t.ID, number)
 		if errors.Is(err, ErrRule) || errors.Is(err, errForgotten) {
 			return ErrRule
@@ -178,6 +179,7 @@ func (in *Inbox) Keep(ctx context.Context, t Taken) error {
 		return in.failed(fmt.Errorf("vault: keep %s: %w", t.ID, err))
 	}
 	k.setFailing("")
+	k.watched.tell(rec.Vault, Event{Kind: eventKept, At: rec.Kept, By: hearkeep.RoleDevice}, rec)
 	return nil
 }
 
@@ -201,10 +203,10 @@ func (in *Inbox) handOut(ctx context.Context) (n hearkeep.Number, err error) {
 	return n, err
 }
 
-func (in *Inbox) store(ctx context.Context, t Taken, number hearkeep.Number) error {
+func (in *Inbox) store(ctx context.Context, t Taken, number hearkeep.Number) (store.Recording, error) {
 	env, err := in.envelope(ctx)
 	if err != nil {
-		return err
+		return store.Recording{}, err
 	}
 	rec := store.Recording{
 		ID: t.ID, Vault: in.binding.Vault, Binding: in.binding.ID, Number: number,
@@ -213,18 +215,18 @@ func (in *Inbox) store(ctx context.Context, t Taken, number hearkeep.Number) err
 	}
 	parts, keys, audio, err := in.seal(ctx, env, rec, t)
 	if err != nil {
-		return err
+		return rec, err
 	}
 	if audio != nil {
 		rec.Blob = t.ID.String()
 		if err := in.keep.blobs.Put(ctx, rec.Blob, bytes.NewReader(audio)); err != nil {
-			return err
+			return rec, err
 		}
 	}
 	if err := in.keep.store.Keys().Put(ctx, rec.Vault, keys); err != nil {
-		return err
+		return rec, err
 	}
-	return in.keep.store.Update(ctx, func(tx *store.Tx) error {
+	return rec, in.keep.store.Update(ctx, func(tx *store.Tx) error {
 		if err := in.unchanged(ctx, tx); err != nil {
 			return err
 		}
@@ -294,22 +296,30 @@ func (in *Inbox) seal(ctx context.Context, env envelope, rec store.Recording, t 
 		if !p.take {
 			continue
 		}
-		key, wrap, err := seal.NewPartKey(env.key, partContext(rec, rec.Vault, p.part, 1))
+		row, key, err := sealPart(env, rec, p.part, p.media, p.bytes, rec.Kept.Add(p.until))
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		sealed, err := seal.SealPart(key, p.media, p.bytes)
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		row := store.Part{Recording: rec.ID, Part: p.part, Version: 1, Size: int64(len(sealed)), Hash: sha256.Sum256(sealed), Bytes: sealed, Until: rec.Kept.Add(p.until)}
 		if p.part == hearkeep.PartAudio {
-			audio, row.Bytes = sealed, nil
+			audio, row.Bytes = row.Bytes, nil
 		}
-		parts = append(parts, row)
-		keys = append(keys, store.PartKey{Recording: rec.ID, Part: p.part, Version: 1, Wrap: wrap})
+		parts, keys = append(parts, row), append(keys, key)
 	}
 	return parts, keys, audio, nil
+}
+
+// sealPart seals one part of a new recording under a key of its own.
+func sealPart(env envelope, rec store.Recording, part hearkeep.Part, media string, plain []byte, until time.Time) (store.Part, store.PartKey, error) {
+	key, wrap, err := seal.NewPartKey(env.key, partContext(rec, rec.Vault, part, 1))
+	if err != nil {
+		return store.Part{}, store.PartKey{}, err
+	}
+	sealed, err := seal.SealPart(key, media, plain)
+	if err != nil {
+		return store.Part{}, store.PartKey{}, err
+	}
+	row := store.Part{Recording: rec.ID, Part: part, Version: 1, Size: int64(len(sealed)), Hash: sha256.Sum256(sealed), Bytes: sealed, Until: until}
+	return row, store.PartKey{Recording: rec.ID, Part: part, Version: 1, Wrap: wrap}, nil
 }
 
 // partContext is what a part's key is bound to. The vault is the handle's.

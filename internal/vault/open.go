@@ -42,6 +42,7 @@ func (r *Room) note(ctx context.Context, purpose string, part hearkeep.Part, rec
 			WithHint("Each opening is written down first, and that failed; the disk may be full.").
 			Because(fmt.Errorf("vault: note opening in %s: %w", r.vault.ID, err))
 	}
+	k.watched.tell(r.vault.ID, Event{Kind: eventOpened, At: now, By: r.actor.role, Purpose: purpose}, fresh...)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, rec := range fresh {
@@ -120,7 +121,7 @@ func (r *Room) openParts(ctx context.Context, recs []store.Recording, part heark
 		if !ok {
 			continue // its key is destroyed and its row is about to go
 		}
-		bytes, err := r.openSmall(ctx, rec, row, wrap)
+		bytes, _, err := r.openSmall(ctx, rec, row, wrap.Wrap)
 		if err != nil {
 			r.failed(ctx, string(part), []store.Recording{rec}, err)
 			out[rec.ID] = openedPart{state: partDamaged, until: row.Until}
@@ -146,19 +147,19 @@ func (r *Room) partRows(ctx context.Context, recs []store.Recording, part hearke
 	return rows, nil
 }
 
-func (r *Room) openSmall(ctx context.Context, rec store.Recording, row store.Part, wrap store.PartKey) ([]byte, error) {
+func (r *Room) openSmall(ctx context.Context, rec store.Recording, row store.Part, wrap []byte) ([]byte, seal.PartHeader, error) {
 	if sha256.Sum256(row.Bytes) != row.Hash {
-		return nil, fmt.Errorf("vault: %s of %s: ciphertext is not what was stored", row.Part, rec.ID)
+		return nil, seal.PartHeader{}, fmt.Errorf("vault: %s of %s: ciphertext is not what was stored", row.Part, rec.ID)
 	}
-	key, err := r.partKey(ctx, rec, row, wrap.Wrap)
+	key, err := r.partKey(ctx, rec, row, wrap)
 	if err != nil {
-		return nil, err
+		return nil, seal.PartHeader{}, err
 	}
-	plain, _, err := seal.ReadPart(key, row.Bytes)
+	plain, header, err := seal.ReadPart(key, row.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("vault: %s of %s: %w", row.Part, rec.ID, err)
+		return nil, seal.PartHeader{}, fmt.Errorf("vault: %s of %s: %w", row.Part, rec.ID, err)
 	}
-	return plain, nil
+	return plain, header, nil
 }
 
 // partKey unwraps a part's key. Every context names this Room's vault: a row
@@ -245,7 +246,8 @@ func (a *Audio) ETag() string { return etag(a.header.SHA256) }
 // Close lets go of the ciphertext.
 func (a *Audio) Close() error { return a.blob.Close() }
 
-// Listen opens the audio of one recording.
+// Listen opens the audio of one recording. It fails with StepUp where the
+// account has listened to very many lately.
 func (r *Room) Listen(ctx context.Context, id hearkeep.RecordingID) (*Audio, error) {
 	rec, err := r.recording(ctx, id)
 	if err != nil {
@@ -258,6 +260,9 @@ func (r *Room) Listen(ctx context.Context, id hearkeep.RecordingID) (*Audio, err
 	row, ok := rows[id]
 	if !ok {
 		return nil, errGone()
+	}
+	if err := r.keep.listened.add(r.actor, id, time.Now()); err != nil {
+		return nil, err
 	}
 	if err := r.note(ctx, "listen", hearkeep.PartAudio, rec); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
 )
@@ -31,6 +32,38 @@ func (r *Room) ID() hearkeep.VaultID { return r.vault.ID }
 
 // Retention is how long what is kept from now on lives.
 func (r *Room) Retention() store.Retention { return r.vault.Retention }
+
+// Rename gives this vault another name.
+func (r *Room) Rename(ctx context.Context, name string) error {
+	if err := r.keyholder(); err != nil {
+		return err
+	}
+	name, ok := nameOf(name)
+	if !ok {
+		return hearkeep.Errorf(hearkeep.Invalid, "A vault needs a name of at most %d characters.", maxName)
+	}
+	label, err := seal.SealHouse(r.keep.house, seal.HouseName, r.vault.ID, []byte(name))
+	if err != nil {
+		return fmt.Errorf("vault: rename %s: %w", r.vault.ID, err)
+	}
+	err = r.keep.store.Update(ctx, func(tx *store.Tx) error {
+		row, err := tx.Vaults.Vault(ctx, r.vault.ID) // kind and household may have changed since Enter
+		if err != nil {
+			return err
+		}
+		row.Label = label
+		if err := tx.Vaults.SetVault(ctx, row); err != nil {
+			return err
+		}
+		_, err = r.keep.ledger.Append(ctx, tx, entryOf(r.actor, r.vault.ID, ledger.KindKeys, "vault renamed"))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("vault: rename %s: %w", r.vault.ID, err)
+	}
+	r.vault.Label = label
+	return nil
+}
 
 // Totals counts what is kept.
 func (r *Room) Totals(ctx context.Context) (t store.Totals, err error) {

@@ -50,8 +50,13 @@ type Keep struct {
 	house   seal.HouseKey
 	journal *store.Journal
 	reserve *store.Reserve
+	letters Teller // may be nil
 	zone    *time.Location
 	log     *slog.Logger
+
+	watched  watched
+	listened listened
+	moving   sync.RWMutex // held for writing while recordings are in two vaults, for reading while some are erased
 
 	mu        sync.Mutex
 	envelopes map[hearkeep.BindingID]*envelope
@@ -74,7 +79,7 @@ func Open(ctx context.Context, c Config) (*Keep, error) {
 	}
 	k := &Keep{
 		store: c.Store, zone: c.Zone, blobs: c.Blobs, ledger: c.Ledger, house: c.House,
-		journal: c.Journal, reserve: c.Reserve, log: c.Log,
+		journal: c.Journal, reserve: c.Reserve, letters: c.Letters, log: c.Log,
 		envelopes: map[hearkeep.BindingID]*envelope{},
 		inFlight:  map[hearkeep.RecordingID]bool{},
 		noted:     map[opening]time.Time{},
@@ -86,6 +91,9 @@ func Open(ctx context.Context, c Config) (*Keep, error) {
 	}
 	if err := k.accountForNumbers(ctx); err != nil {
 		return nil, fmt.Errorf("vault: account for numbers: %w", err)
+	}
+	if err := k.finishMoves(ctx); err != nil { // in both vaults for now, and tried again by Expire
+		k.log.Error("a move is not finished yet", "err", err)
 	}
 	if err := k.removeBlobs(ctx); err != nil {
 		return nil, fmt.Errorf("vault: remove erased audio: %w", err)
