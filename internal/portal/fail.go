@@ -2,7 +2,6 @@ package portal
 
 import (
 	"bytes"
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -76,10 +75,7 @@ func (p *portal) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="hearkeep"`)
 	}
 	if wantsJSON(r) {
-		body, _ := json.Marshal(pr) // strings and a number
-		w.Header().Set("Content-Type", "application/problem+json")
-		w.WriteHeader(pr.Status)
-		w.Write(append(body, '\n'))
+		tellProblem(w, pr)
 		return
 	}
 	p.show(w, pr.Status, "problem", &problemPage{frame: p.frame(pr.Title), Problem: pr})

@@ -37,7 +37,7 @@ import (
 )
 
 // Config is what the portal stands on. All fields are required but Doors,
-// Hosts, Trust, Zone and Now.
+// Hosts, Ending, Trust, Zone and Now.
 type Config struct {
 	Identity *identity.Desk
 	Keep     *vault.Keep
@@ -54,6 +54,9 @@ type Config struct {
 	// Hosts are further values of the Host header to answer, such as
 	// "keep.home:8484". A loopback origin answers to every loopback name.
 	Hosts []string
+	// Ending ends streams of events, which would go on for ever; nil where
+	// only their readers end them.
+	Ending context.Context
 	// Trust is the keep's own certificate authority, for the page /trust; nil
 	// where browsers trust the portal's certificate by themselves.
 	Trust *Trust
@@ -77,6 +80,7 @@ type portal struct {
 	pages  *pages
 	codes  codes
 	seats  *seats // for sound that is in memory
+	api    *document
 }
 
 // uploadsAtOnce bounds the memory that uploads take: each is held whole, since
@@ -114,12 +118,16 @@ func New(c Config) (http.Handler, error) {
 		codes:  codes{now: c.Now},
 		seats:  newSeats(uploadsAtOnce, uploadsOfOne),
 	}
+	rows := p.routes()
+	if p.api, err = newDocument(rows); err != nil {
+		return nil, err
+	}
 	crossOrigin := http.NewCrossOriginProtection()
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, hearkeep.Errorf(hearkeep.Forbidden, "This form was sent from another site, so nothing was done.").
 			WithHint("Open the page here and try again."))
 	}))
-	return p.guard(crossOrigin.Handler(p.mux(p.routes()))), nil
+	return p.guard(crossOrigin.Handler(p.mux(rows))), nil
 }
 
 // parseOrigin accepts https, and http for loopback names only.

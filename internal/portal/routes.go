@@ -34,6 +34,11 @@ type route struct {
 	admin func(http.ResponseWriter, *http.Request, identity.Verified) error
 	// device has a device token; the Inbox adds and cannot read.
 	device func(http.ResponseWriter, *http.Request, *vault.Inbox) error
+	// api is a terminal, a program or a browser that has what scope says, on
+	// the vault that the address names.
+	api   *endpoint
+	scope scope
+	doc   *endpoint // describes an address of the API that is for anyone, or for devices
 }
 
 // object is what a route works on. Every id in a pattern names something
@@ -55,10 +60,18 @@ const (
 	invitation object = "invitation" // {id}, of the caller's household; {secret}, whose link it is
 	houseDoor  object = "house door" // {id}, a door of a shared vault of the caller's household
 	holder     object = "holder"     // {id}, an account that holds the caller's open vault
+	wayIn      object = "way in"     // {id}, an unlocker of the caller's
+	channel    object = "channel"    // {id}, where letters to the caller go
+	session    object = "session"    // {id}, one of the caller's
+	token      object = "token"      // {id}, an API token of the caller's
 )
 
-// formBytes is room for the largest form: a name and a long passphrase.
-const formBytes = 16 << 10
+// formBytes is room for the largest form: a name and a long passphrase;
+// listBytes for 1,000 ids.
+const (
+	formBytes = 16 << 10
+	listBytes = 64 << 10
+)
 
 // routes is the one table. archtest refuses a mux.Handle outside this file.
 func (p *portal) routes() []route {
@@ -107,9 +120,6 @@ func (p *portal) householdRoutes() []route {
 	}
 }
 
-// apiRoutes: what programs and signed-in terminals call (docs/api.md).
-func (p *portal) apiRoutes() []route { return nil }
-
 // keepRoutes: the keep itself, its doors, and getting in.
 func (p *portal) keepRoutes() []route {
 	return []route{
@@ -155,9 +165,6 @@ func (p *portal) keepRoutes() []route {
 		{method: "GET", pattern: "/erase", on: keep, keyholder: p.eraseAllForm},
 		{method: "POST", pattern: "/erase", on: keep, keyholder: p.eraseAll, body: formBytes},
 		{method: "GET", pattern: "/receipts/{id}", on: receipt, keyholder: p.receipt},
-
-		{method: "POST", pattern: "/v1/pair", on: account, anyone: p.pair, body: formBytes},
-		{method: "POST", pattern: "/v1/say", on: door, device: p.say, body: sayBytes},
 	}
 }
 
@@ -217,6 +224,11 @@ func (p *portal) serve(row route) http.Handler {
 				return
 			}
 			if hearkeep.CodeOf(err) == hearkeep.NotFound { // missing, or not yours: one answer for all
+				err = errNowhere
+			}
+		case row.api != nil:
+			err = p.called(w, r, row)
+			if hearkeep.CodeOf(err) == hearkeep.NotFound && row.scope != scopeNone {
 				err = errNowhere
 			}
 		case row.device != nil:

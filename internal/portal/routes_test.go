@@ -17,7 +17,7 @@ import (
 )
 
 func TestEveryRouteSaysWhoMayCallIt(t *testing.T) {
-	for _, row := range (&portal{}).routes() {
+	for _, row := range pageRoutes() {
 		set := 0
 		for _, given := range []bool{row.anyone != nil, row.setUp != nil, row.invited != nil, row.keyholder != nil, row.admin != nil, row.device != nil} {
 			if given {
@@ -99,7 +99,7 @@ func TestMissingAndNotYoursAreTheSame(t *testing.T) {
 	}
 	ids[recording] = anna.newest().String()
 	none := hearkeep.NewID[hearkeep.RecordingID]().String()
-	for _, row := range (&portal{}).routes() {
+	for _, row := range pageRoutes() {
 		theirs, named := ids[row.on]
 		if !named {
 			continue
