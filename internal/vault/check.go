@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/blob"
@@ -78,6 +79,9 @@ func (c *checker) vault(ctx context.Context, vault hearkeep.VaultID) error {
 	if err != nil {
 		return err
 	}
+	if err := c.holders(ctx, vault, bindings); err != nil {
+		return err
+	}
 	for _, b := range bindings {
 		c.sum.Bindings++
 		p, err := c.keep.readPin(b)
@@ -96,6 +100,36 @@ func (c *checker) vault(ctx context.Context, vault hearkeep.VaultID) error {
 		c.tell(Damage{Vault: vault, What: fmt.Sprintf("numbers %s are not accounted for", g)})
 	}
 	return err
+}
+
+// holders checks who holds a vault: the chain of generations, the newest's
+// roster, and the pin of every keyholder. A vault that was forgotten has no
+// open door and no keyholder.
+func (c *checker) holders(ctx context.Context, vault hearkeep.VaultID, bindings []store.Binding) error {
+	return c.st.View(ctx, func(tx *store.Tx) error {
+		l, altered := c.keep.lineage(ctx, tx, vault)
+		if altered != nil && !errors.Is(altered, errAltered) {
+			return altered
+		}
+		held := 0
+		for _, g := range l.gens {
+			rows, err := tx.Vaults.Keyholders(ctx, vault, g.N)
+			if err != nil {
+				return err
+			}
+			held += len(rows)
+			for _, h := range rows {
+				if public, err := c.keep.checkHolder(h); err != nil || !public.Equal(publicOf(g)) {
+					c.tell(Damage{Vault: vault, What: fmt.Sprintf("account %s is not pinned to generation %d", h.Account, g.N)})
+				}
+			}
+		}
+		forgotten := held == 0 && !slices.ContainsFunc(bindings, func(b store.Binding) bool { return b.Ended.IsZero() })
+		if altered != nil && !forgotten {
+			c.tell(Damage{Vault: vault, What: "who holds it is not what was signed: nobody enters, and its doors are refused"})
+		}
+		return nil
+	})
 }
 
 func (c *checker) recordings(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID) error {

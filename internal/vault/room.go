@@ -23,6 +23,7 @@ type Room struct {
 	vault     store.Vault
 	span      store.Span // the generations that it sees; what is outside is not there
 	current   hearkeep.Generation
+	held      []store.Keyholder // rows of the keys below; none of a program
 	keys      map[hearkeep.Generation]seal.VaultKey
 	envelopes map[hearkeep.EnvelopeID]seal.EnvelopeKey
 }

@@ -14,10 +14,10 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,6 +59,7 @@ type Keep struct {
 	moving   sync.RWMutex // held for writing while recordings are in two vaults, for reading while some are erased
 
 	mu        sync.Mutex
+	reached   map[hearkeep.VaultID]reached
 	envelopes map[hearkeep.BindingID]*envelope
 	inFlight  map[hearkeep.RecordingID]bool      // being kept: the sweep leaves them alone
 	noted     map[opening]time.Time              // openings that are in the ledger, for noteLife
@@ -80,6 +81,7 @@ func Open(ctx context.Context, c Config) (*Keep, error) {
 	k := &Keep{
 		store: c.Store, zone: c.Zone, blobs: c.Blobs, ledger: c.Ledger, house: c.House,
 		journal: c.Journal, reserve: c.Reserve, letters: c.Letters, log: c.Log,
+		reached:   map[hearkeep.VaultID]reached{},
 		envelopes: map[hearkeep.BindingID]*envelope{},
 		inFlight:  map[hearkeep.RecordingID]bool{},
 		noted:     map[opening]time.Time{},
@@ -119,195 +121,9 @@ func (k *Keep) setFailing(sentence string) {
 	k.failing = sentence
 }
 
-// uploads is the name of the door that each vault has from the start.
-const uploads = "Uploads"
-
-// maxVaults is how many vaults one account may hold.
-const maxVaults = 16
-
-// Create returns an account's first vault, made where there is none yet.
-func (k *Keep) Create(ctx context.Context, who identity.Verified) (hearkeep.VaultID, error) {
-	if held, err := k.Vaults(ctx, who); err != nil || len(held) > 0 {
-		if len(held) > 0 {
-			return held[0].ID, nil
-		}
-		return hearkeep.VaultID{}, err
-	}
-	return k.make(ctx, who, "", func(held []store.Vault) (hearkeep.VaultID, error) {
-		if len(held) > 0 {
-			return held[0].ID, nil // another request was first
-		}
-		return hearkeep.VaultID{}, nil
-	})
-}
-
-// Kinds of vaults.
-const (
-	Personal = "personal" // one keyholder
-	Shared   = "shared"   // several, of a household
-	Child    = "child"    // guardians, until the child takes it over
-)
-
-// NewVault is what a vault is made with.
-type NewVault struct {
-	Name  string
-	Kind  string    // Personal, Shared or Child
-	OfAge time.Time // of a child: when it may take the vault over by itself
-}
-
 // Teller queues a letter to an account in a transaction; cmd supplies it.
 type Teller interface {
 	Tell(ctx context.Context, tx *store.Tx, account hearkeep.AccountID, l hearkeep.Letter) error
-}
-
-// Add makes one more vault that this account alone holds at first, such as
-// one for a room. Doors can be moved into it.
-func (k *Keep) Add(ctx context.Context, who identity.Verified, n NewVault) (hearkeep.VaultID, error) {
-	door, err := Door{Name: n.Name}.check(hearkeep.SourceUpload) // a vault is named as a door is
-	if err != nil {
-		return hearkeep.VaultID{}, hearkeep.Errorf(hearkeep.Invalid, "A vault needs a name of at most %d characters.", maxName).Because(err)
-	}
-	return k.make(ctx, who, door.Name, func(held []store.Vault) (hearkeep.VaultID, error) {
-		if len(held) >= maxVaults {
-			return hearkeep.VaultID{}, hearkeep.Errorf(hearkeep.TooMany, "You hold %d vaults, which is as many as there can be.", len(held))
-		}
-		return hearkeep.VaultID{}, nil
-	})
-}
-
-// make makes a vault with its first key generation and its door for uploads,
-// unless instead, asked with what the account holds, names another or fails.
-func (k *Keep) make(ctx context.Context, who identity.Verified, name string, instead func([]store.Vault) (hearkeep.VaultID, error)) (hearkeep.VaultID, error) {
-	if !who.Valid() {
-		return hearkeep.VaultID{}, errNobody()
-	}
-	m, err := k.forge(who, name)
-	if err != nil {
-		return hearkeep.VaultID{}, fmt.Errorf("vault: make %s: %w", m.vault.ID, err)
-	}
-	id := m.vault.ID
-	err = k.store.Update(ctx, func(tx *store.Tx) error {
-		held, err := k.heldIn(ctx, tx, who.Account())
-		if err != nil {
-			return err
-		}
-		other, err := instead(held)
-		if err != nil || !other.IsZero() {
-			id = other
-			return err
-		}
-		if err := insertVault(ctx, tx, m.vault, m.generation, m.holder, m.uploads); err != nil {
-			return err
-		}
-		made, bound := entryOf(personOf(who), id, ledger.KindKeys, "vault made"), entryOf(personOf(who), id, ledger.KindBound, string(hearkeep.SourceUpload))
-		bound.Binding = &m.uploads.ID
-		_, err = k.ledger.Append(ctx, tx, made, bound)
-		return err
-	})
-	if err != nil {
-		return hearkeep.VaultID{}, fmt.Errorf("vault: make %s: %w", m.vault.ID, err)
-	}
-	return id, nil
-}
-
-// newVault is a vault before it is stored.
-type newVault struct {
-	vault      store.Vault
-	generation store.Generation
-	holder     store.Keyholder
-	uploads    store.Binding
-}
-
-func (k *Keep) forge(who identity.Verified, name string) (m newVault, err error) {
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	m.vault = store.Vault{
-		ID: hearkeep.NewID[hearkeep.VaultID](), Kind: "personal", Created: now,
-		Retention: store.Retention{Audio: hearkeep.DefaultRetention, Words: hearkeep.DefaultRetention, Turn: hearkeep.DefaultRetention},
-	}
-	if name != "" {
-		if m.vault.Label, err = seal.SealHouse(k.house, seal.HouseName, m.vault.ID, []byte(name)); err != nil {
-			return m, err
-		}
-	}
-	key, err := seal.NewVaultKey()
-	if err != nil {
-		return m, err
-	}
-	if m.generation, m.holder, err = firstGeneration(m.vault.ID, key, who, now); err != nil {
-		return m, err
-	}
-	if m.holder.Pin, err = k.makeHolderPin(m.holder, seal.PublicOfVault(key)); err != nil {
-		return m, err
-	}
-	m.uploads = store.Binding{
-		ID: hearkeep.NewID[hearkeep.BindingID](), Vault: m.vault.ID, Source: hearkeep.SourceUpload,
-		Rule: hearkeep.RoomRule{Keep: hearkeep.KeepAll}, Next: 1, Created: now,
-	}
-	return m, k.signBinding(key, m.generation.N, &m.uploads, Door{Name: uploads})
-}
-
-func firstGeneration(vault hearkeep.VaultID, key seal.VaultKey, who identity.Verified, now time.Time) (store.Generation, store.Keyholder, error) {
-	public := seal.PublicOfVault(key)
-	g := store.Generation{
-		Vault: vault, N: 1, HPKEPublic: public.HPKE, SignPublic: public.Verify,
-		Keyholders: []hearkeep.AccountID{who.Account()}, Created: now,
-	}
-	var err error
-	if g.Signature, err = seal.SignGeneration(key, statementOf(g)); err != nil {
-		return store.Generation{}, store.Keyholder{}, err
-	}
-	h := store.Keyholder{Vault: vault, Generation: 1, Account: who.Account()}
-	h.Wrap, err = seal.SealVaultKey(key, seal.PublicOfAccount(who.Private()), vault, 1, who.Account())
-	return g, h, err
-}
-
-// holderPin says which keys are the vault's that an account holds, with a MAC
-// under the house key: anybody can seal a key of his own to an account, and
-// doors bound under it would be his.
-type holderPin struct {
-	Public seal.VaultPublic
-	MAC    []byte
-}
-
-func (k *Keep) makeHolderPin(h store.Keyholder, public seal.VaultPublic) ([]byte, error) {
-	return json.Marshal(holderPin{public, seal.MACHolder(k.house, holderStatement(h, public))})
-}
-
-func holderStatement(h store.Keyholder, public seal.VaultPublic) seal.HolderStatement {
-	return seal.HolderStatement{Account: h.Account, Vault: h.Vault, Generation: h.Generation, Public: public}
-}
-
-// checkHolder returns the keys that a keyholder's row is pinned to.
-func (k *Keep) checkHolder(h store.Keyholder) (seal.VaultPublic, error) {
-	var p holderPin
-	err := json.Unmarshal(h.Pin, &p)
-	if err == nil {
-		err = seal.VerifyHolder(k.house, holderStatement(h, p.Public), p.MAC)
-	}
-	if err != nil {
-		return seal.VaultPublic{}, fmt.Errorf("vault: %s is not known to hold generation %d of %s: %w", h.Account, h.Generation, h.Vault, err)
-	}
-	return p.Public, nil
-}
-
-func statementOf(g store.Generation) seal.GenerationStatement {
-	return seal.GenerationStatement{
-		Vault: g.Vault, N: g.N, Keyholders: g.Keyholders,
-		Public: seal.VaultPublic{HPKE: g.HPKEPublic, Verify: g.SignPublic},
-	}
-}
-
-func insertVault(ctx context.Context, tx *store.Tx, v store.Vault, g store.Generation, h store.Keyholder, b store.Binding) error {
-	if err := tx.Vaults.InsertVault(ctx, v); err != nil {
-		return err
-	}
-	if err := tx.Vaults.InsertGeneration(ctx, g); err != nil {
-		return err
-	}
-	if err := tx.Vaults.InsertKeyholder(ctx, h); err != nil {
-		return err
-	}
-	return tx.Vaults.InsertBinding(ctx, b)
 }
 
 // Held is a vault as its keyholder knows it.
@@ -320,7 +136,20 @@ type Held struct {
 	OfAge   time.Time // of a child's vault
 }
 
-// Vaults returns the vaults that an account holds, the first one first.
+// holding is a vault that an account holds.
+type holding struct {
+	vault   store.Vault
+	lineage lineage
+	as      string
+	altered error // its rows are not what was signed; the two above are not to be relied on
+}
+
+// own reports whether nobody else holds it, and it is not made to be shared.
+func (h holding) own() bool {
+	return h.altered == nil && h.vault.Kind == Personal && len(h.lineage.members) == 1
+}
+
+// Vaults returns the vaults that an account holds, its own first one first.
 func (k *Keep) Vaults(ctx context.Context, who identity.Verified) ([]Held, error) {
 	if !who.Valid() {
 		return nil, errNobody()
@@ -328,8 +157,11 @@ func (k *Keep) Vaults(ctx context.Context, who identity.Verified) ([]Held, error
 	var held []Held
 	err := k.store.View(ctx, func(tx *store.Tx) error {
 		rows, err := k.heldIn(ctx, tx, who.Account())
-		for _, v := range rows {
-			held = append(held, Held{ID: v.ID, Name: k.name(v), Kind: v.Kind})
+		for _, h := range rows {
+			held = append(held, Held{
+				ID: h.vault.ID, Name: k.name(h.vault), Kind: h.vault.Kind, As: h.as,
+				Holders: len(h.lineage.holders()), OfAge: h.vault.OfAge,
+			})
 		}
 		return err
 	})
@@ -339,9 +171,12 @@ func (k *Keep) Vaults(ctx context.Context, who identity.Verified) ([]Held, error
 	return held, nil
 }
 
-// heldIn returns the vaults that an account is pinned to hold, oldest first.
-// A row that somebody else made is passed over, and Enter reports it.
-func (k *Keep) heldIn(ctx context.Context, tx *store.Tx, account hearkeep.AccountID) (held []store.Vault, err error) {
+// heldIn returns the vaults that an account is pinned to hold: those that are
+// its own before those that it holds with others, each oldest first, so that
+// no row of a shared vault makes it the one where speech goes by itself. A
+// row that somebody else made is passed over, and Enter reports it. So does it
+// where who holds a vault is not what was signed; that one is returned.
+func (k *Keep) heldIn(ctx context.Context, tx *store.Tx, account hearkeep.AccountID) (held []holding, err error) {
 	rows, err := tx.Vaults.VaultsOf(ctx, account)
 	if err != nil {
 		return nil, err
@@ -355,8 +190,28 @@ func (k *Keep) heldIn(ctx context.Context, tx *store.Tx, account hearkeep.Accoun
 			k.log.Error("a vault is not shown to an account", "err", err)
 			continue
 		}
-		held = append(held, v)
+		h := holding{vault: v}
+		if h.lineage, err = k.lineage(ctx, tx, v.ID); err != nil && !errors.Is(err, errAltered) {
+			return nil, err
+		}
+		if h.altered = err; err == nil {
+			me, ok := h.lineage.holder(account)
+			if !ok {
+				continue // a row that was put back
+			}
+			h.as = me.As
+		}
+		held = append(held, h)
 	}
+	slices.SortStableFunc(held, func(a, b holding) int {
+		switch {
+		case a.own() == b.own():
+			return 0
+		case a.own():
+			return -1
+		}
+		return 1
+	})
 	return held, nil
 }
 
@@ -373,42 +228,111 @@ func (k *Keep) name(v store.Vault) string {
 	return string(text)
 }
 
-// Enter returns the Room of a vault that the account holds. A vault that is
-// not there and one that is not theirs fail alike, with NotFound.
+// Enter returns the Room of a vault that the account holds, after it has done
+// what waits for a keyholder there. A vault that is not there and one that is
+// not theirs, or not any more, fail alike, with NotFound.
 func (k *Keep) Enter(ctx context.Context, who identity.Verified, id hearkeep.VaultID) (*Room, error) {
-	if !who.Valid() {
-		return nil, errNobody()
+	for range 4 {
+		r, waiting, err := k.open(ctx, who, id)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.complete(ctx, waiting); err == nil {
+			return r, nil
+		} else if !errors.Is(err, errStale) { // what waits goes on waiting; what is kept can be opened
+			k.log.Error("what waits for a keyholder was not done", "vault", id, "err", err)
+			return r, nil
+		}
 	}
-	r := &Room{keep: k, actor: personOf(who), keys: map[hearkeep.Generation]seal.VaultKey{}, envelopes: map[hearkeep.EnvelopeID]seal.EnvelopeKey{}}
+	return nil, errBusy(nil)
+}
+
+// open opens what an account holds of a vault, and returns with the Room what
+// waits there for a keyholder.
+func (k *Keep) open(ctx context.Context, who identity.Verified, id hearkeep.VaultID) (*Room, waiting, error) {
+	if !who.Valid() {
+		return nil, waiting{}, errNobody()
+	}
+	r := &Room{
+		keep: k, actor: personOf(who), vault: store.Vault{ID: id},
+		keys: map[hearkeep.Generation]seal.VaultKey{}, envelopes: map[hearkeep.EnvelopeID]seal.EnvelopeKey{},
+	}
 	var held []store.Keyholder
+	var w waiting
 	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
 		if held, err = tx.Vaults.Keyholder(ctx, id, who.Account()); err != nil {
 			return err
 		}
-		r.vault, err = tx.Vaults.Vault(ctx, id)
+		w, err = r.waits(ctx, tx)
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, errNoVault(err)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, w, errNoVault(err)
+	case errors.Is(err, errAltered):
+		return nil, w, r.failed(ctx, "enter", nil, err)
+	case err != nil:
+		return nil, w, fmt.Errorf("vault: enter %s: %w", id, err)
+	}
+	if err := r.unlock(held); err != nil {
+		return nil, w, r.failed(ctx, "enter", nil, err)
+	}
+	if _, ok := w.lineage.holder(who.Account()); !ok {
+		return nil, w, errNoVault(nil)
+	}
+	newest := w.lineage.newest()
+	err = k.advances(id, newest.N, publicOf(newest))
+	if errors.Is(err, errStale) && !k.isCurrent(ctx, id, newest.N) {
+		return k.open(ctx, who, id) // a generation was made between the two looks
+	}
+	if err == nil {
+		err = r.belongs(w.lineage)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("vault: enter %s: %w", id, err)
+		return nil, w, r.failed(ctx, "enter", nil, err)
 	}
+	r.vault = w.lineage.vault
+	return r, w, nil
+}
+
+// isCurrent reports whether n is still the number of a vault's newest generation.
+func (k *Keep) isCurrent(ctx context.Context, id hearkeep.VaultID, n hearkeep.Generation) (is bool) {
+	err := k.store.View(ctx, func(tx *store.Tx) error {
+		newest, err := newestIn(ctx, tx, id)
+		is = newest.N == n
+		return err
+	})
+	return is && err == nil
+}
+
+// unlock opens the keys of the generations that an account holds, each of
+// which must be the pinned one.
+func (r *Room) unlock(held []store.Keyholder) error {
 	for _, h := range held {
-		public, err := k.checkHolder(h)
+		public, err := r.keep.checkHolder(h)
 		if err != nil {
-			return nil, r.failed(ctx, "enter", nil, err)
+			return err
 		}
-		key, err := seal.OpenVaultKey(h.Wrap, who.Private(), id, h.Generation, who.Account())
+		key, err := seal.OpenVaultKey(h.Wrap, r.actor.who.Private(), r.vault.ID, h.Generation, r.actor.account)
 		if err == nil && !seal.PublicOfVault(key).Equal(public) {
 			err = errors.New("the key is not the pinned one")
 		}
 		if err != nil {
-			return nil, r.failed(ctx, "enter", nil, fmt.Errorf("vault: generation %d of %s: %w", h.Generation, id, err))
+			return fmt.Errorf("vault: generation %d of %s: %w", h.Generation, r.vault.ID, err)
 		}
 		r.keys[h.Generation], r.current = key, h.Generation
 	}
-	return r, nil
+	r.held, r.span = held, store.Span{From: held[0].Generation}
+	return nil
+}
+
+// belongs checks that the newest key that is held is of the vault's
+// generations.
+func (r *Room) belongs(l lineage) error {
+	if n := int(r.current); n < 1 || n > len(l.gens) || !publicOf(l.gens[n-1]).Equal(seal.PublicOfVault(r.keys[r.current])) {
+		return fmt.Errorf("%w: generation %d of %s is not the pinned one", errAltered, n, r.vault.ID)
+	}
+	return nil
 }
 
 func errNobody() error {

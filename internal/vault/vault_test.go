@@ -414,7 +414,7 @@ func TestMovingADoor(t *testing.T) {
 	must(t, err)
 	held, err := h.Keep.Vaults(ctx, anna.Who)
 	must(t, err)
-	if len(held) != 2 || held[0].ID != anna.Vault || held[1] != (vault.Held{ID: other, Name: "Living room"}) {
+	if len(held) != 2 || held[0].ID != anna.Vault || held[1] != (vault.Held{ID: other, Name: "Living room", Kind: vault.Personal, As: "holder", Holders: 1}) {
 		t.Fatalf("held: got %+v", held)
 	}
 	to, err := h.Keep.Enter(ctx, anna.Who, other)

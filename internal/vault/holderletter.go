@@ -1,0 +1,95 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/store"
+)
+
+// tell writes down, in tx, what became of a vault's keyholders, and queues a
+// letter about it to each of the accounts.
+func (k *Keep) tell(ctx context.Context, tx *store.Tx, entries []ledger.Entry, to []hearkeep.AccountID, l hearkeep.Letter) error {
+	if _, err := k.ledger.Append(ctx, tx, entries...); err != nil {
+		return err
+	}
+	told := map[hearkeep.AccountID]bool{}
+	for _, account := range to {
+		if told[account] {
+			continue
+		}
+		told[account] = true
+		if err := k.write(ctx, tx, account, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// called names a vault within a sentence.
+func (k *Keep) called(v store.Vault) string {
+	if name := k.name(v); name != "" {
+		return "the vault “" + name + "”"
+	}
+	return "a vault"
+}
+
+// nameIn is how an account's person wrote their name.
+func nameIn(ctx context.Context, tx *store.Tx, account hearkeep.AccountID) string {
+	row, err := tx.Identity.Account(ctx, account)
+	if err != nil || row.Display == "" {
+		return "Somebody who has no account any more"
+	}
+	return row.Display
+}
+
+func letterAdded(vault, who, as string, past bool) hearkeep.Letter {
+	opens := "what is kept from now on"
+	if past {
+		opens = "what is kept from now on, and what was kept before"
+	}
+	if as == asGuardian || as == asChild {
+		who += ", as " + as + ","
+	}
+	return hearkeep.Letter{
+		Topic: "keyholder added", Subject: "Somebody now holds a vault with you",
+		Text: fmt.Sprintf("%s now holds %s and can open %s.\n\nIf you did not expect that, look at who holds it, and remove who does not belong there.", who, vault, opens),
+	}
+}
+
+func letterRemoved(vault, who, by string) hearkeep.Letter {
+	return hearkeep.Letter{
+		Topic: "keyholder removed", Subject: "Somebody holds a vault no more",
+		Text: fmt.Sprintf("%s removed %s from %s. What is kept there from now on opens for the others only.", by, who, vault),
+	}
+}
+
+func letterLeft(vault, who string) hearkeep.Letter {
+	return hearkeep.Letter{
+		Topic: "keyholder left", Subject: "Somebody holds a vault no more",
+		Text: fmt.Sprintf("%s left %s. What is kept there from now on opens for the others only, as soon as one of them has signed in.", who, vault),
+	}
+}
+
+func letterPast(vault, who, by string) hearkeep.Letter {
+	return hearkeep.Letter{
+		Topic: "past given", Subject: "Somebody can open more of a vault",
+		Text: fmt.Sprintf("%s let %s open what was kept before in %s.", by, who, vault),
+	}
+}
+
+func letterHandedOver(vault, by string) hearkeep.Letter {
+	return hearkeep.Letter{
+		Topic: "vault handed over", Subject: "A child's vault can be taken over",
+		Text: fmt.Sprintf("%s let the child take %s over. From then on it is the child's alone.", by, vault),
+	}
+}
+
+func letterTakenOver(vault, by string) hearkeep.Letter {
+	return hearkeep.Letter{
+		Topic: "vault taken over", Subject: "A child's vault was taken over",
+		Text: fmt.Sprintf("%s took %s over. It opens for nobody else any more.", by, vault),
+	}
+}
