@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -149,14 +148,15 @@ func (w *watched) tell(vault hearkeep.VaultID, e Event, recs ...store.Recording)
 	}
 }
 
-// stands fails with Unauthorized where what let somebody into this Room is no
-// more: the session or token has ended, or who holds the vault has changed.
+// stands fails where what let somebody into this Room is no more: the session
+// or token has ended, or who holds the vault has changed.
 func (r *Room) stands(ctx context.Context) error {
 	err := r.keep.store.View(ctx, func(tx *store.Tx) error {
 		if err := r.actor.lives(ctx, tx, time.Now()); err != nil {
 			return err
 		}
-		return r.holdsIn(ctx, tx)
+		_, err := r.holdsIn(ctx, tx)
+		return err
 	})
 	if err != nil && hearkeep.CodeOf(err) == hearkeep.Internal {
 		return fmt.Errorf("vault: whether %s may be seen: %w", r.vault.ID, err)
@@ -164,26 +164,20 @@ func (r *Room) stands(ctx context.Context) error {
 	return err
 }
 
-// holdsIn fails where the account holds this vault no more, or where it has a
-// newer generation than this Room.
-func (r *Room) holdsIn(ctx context.Context, tx *store.Tx) error {
-	if _, err := tx.Vaults.Keyholder(ctx, r.vault.ID, r.actor.account); errors.Is(err, store.ErrNotFound) {
-		return errNobody()
-	} else if err != nil {
-		return err
-	}
-	gone, err := tx.Vaults.Departures(ctx, r.vault.ID)
+// holdsIn returns who holds this vault. It fails where the account of this
+// Room does no more, or where there is a newer generation than this Room's.
+func (r *Room) holdsIn(ctx context.Context, tx *store.Tx) (lineage, error) {
+	l, err := r.keep.lineage(ctx, tx, r.vault.ID)
 	if err != nil {
-		return err
+		return l, err
 	}
-	if slices.ContainsFunc(gone, func(d store.Departure) bool { return d.Account == r.actor.account }) {
-		return errNobody()
+	if _, ok := l.holder(r.actor.account); !ok {
+		return l, errNobody()
 	}
-	newest, err := newestIn(ctx, tx, r.vault.ID)
-	if err == nil && newest.N != r.current {
-		err = errNobody()
+	if l.newest().N != r.current {
+		return l, hearkeep.Errorf(hearkeep.Conflict, "The keys of this vault were changed just now.").WithHint("Try again.")
 	}
-	return err
+	return l, nil
 }
 
 func newestIn(ctx context.Context, tx *store.Tx, vault hearkeep.VaultID) (store.Generation, error) {
