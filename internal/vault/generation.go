@@ -84,7 +84,7 @@ type lineage struct {
 var errAltered = errors.New("vault: who holds it is not what was signed")
 
 // errStale says that what was prepared does not follow on what is there now.
-var errStale = errors.New("vault: somebody else was first")
+var errStale = fmt.Errorf("vault: somebody else was first: %w", store.ErrExists)
 
 func (l lineage) newest() store.Generation { return l.gens[len(l.gens)-1] }
 

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/netip"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/blob"
@@ -29,7 +31,55 @@ type Home struct {
 	Ledger *ledger.Ledger
 	Desk   *identity.Desk
 	Keep   *vault.Keep
+	Mail   *Mail
 	shut   func()
+}
+
+// Mail remembers the letters that vaults wrote.
+type Mail struct {
+	mu   sync.Mutex
+	Sent []Told
+}
+
+// Told is one letter.
+type Told struct {
+	To     hearkeep.AccountID
+	Letter hearkeep.Letter
+}
+
+// Tell implements vault.Teller.
+func (m *Mail) Tell(_ context.Context, _ *store.Tx, to hearkeep.AccountID, l hearkeep.Letter) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Sent = append(m.Sent, Told{to, l})
+	return nil
+}
+
+// To returns the topics of the letters to an account.
+func (m *Mail) To(account hearkeep.AccountID) (topics []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, told := range m.Sent {
+		if told.To == account {
+			topics = append(topics, told.Letter.Topic)
+		}
+	}
+	return topics
+}
+
+// vaults leads from the Desk, which is made first, to the Keep above it.
+type vaults struct{ *Home }
+
+func (v vaults) Rekey(ctx context.Context, from, to identity.Verified) (func(*store.Tx) error, error) {
+	return v.Keep.Rekey(ctx, from, to)
+}
+
+func (v vaults) Depart(ctx context.Context, tx *store.Tx, account hearkeep.AccountID, house hearkeep.HouseholdID, by hearkeep.AccountID) error {
+	return v.Keep.Depart(ctx, tx, account, house, by)
+}
+
+func (v vaults) Forget(ctx context.Context, account hearkeep.AccountID) error {
+	return v.Keep.Forget(ctx, account)
 }
 
 // FaultyStore is a store whose Update fails while Fail is set.
@@ -63,7 +113,7 @@ func (b *FaultyBlobs) Put(ctx context.Context, name string, data io.Reader) erro
 // New makes an empty keep in a folder of its own.
 func New(t testing.TB) *Home {
 	t.Helper()
-	h := &Home{Dir: t.TempDir(), House: seal.NewHouseKey()}
+	h := &Home{Dir: t.TempDir(), House: seal.NewHouseKey(), Mail: &Mail{}}
 	h.open(t)
 	t.Cleanup(func() { h.shut() })
 	return h
@@ -90,11 +140,11 @@ func (h *Home) open(t testing.TB) {
 	must(t, err)
 	reserve, err := store.OpenReserve(filepath.Join(h.Dir, "reserve"), 1<<20)
 	must(t, err)
-	h.Desk, err = identity.New(identity.Config{Store: h.Store, Ledger: h.Ledger, House: h.House, Costs: Cheap})
+	h.Desk, err = identity.New(identity.Config{Store: h.Store, Ledger: h.Ledger, House: h.House, Costs: Cheap, Vaults: vaults{h}})
 	must(t, err)
 	h.shut = func() { st.Close(); journal.Close(); reserve.Close() }
 	h.Keep, err = vault.Open(t.Context(), vault.Config{
-		Store: h.Store, Blobs: h.Blobs, Ledger: h.Ledger, House: h.House, Journal: journal, Reserve: reserve,
+		Store: h.Store, Blobs: h.Blobs, Ledger: h.Ledger, House: h.House, Journal: journal, Reserve: reserve, Letters: h.Mail,
 	})
 	must(t, err)
 }
@@ -161,4 +211,55 @@ func (h *Home) Terminal(t testing.TB, p Person, rule hearkeep.RoomRule) identity
 	device, err := h.Desk.Device(ctx, token)
 	must(t, err)
 	return device
+}
+
+// Vault makes one more vault of a kind and returns p in it, with a terminal of
+// its own there. A child's is to be taken over in ten years.
+func (h *Home) Vault(t testing.TB, p Person, kind string) Person {
+	t.Helper()
+	id, err := h.Keep.Add(t.Context(), p.Who, vault.NewVault{Name: "The " + kind + " one", Kind: kind, OfAge: time.Now().AddDate(10, 0, 0)})
+	must(t, err)
+	p.Vault = id
+	p.Room = h.Enter(t, p)
+	p.Device = h.Terminal(t, p, hearkeep.RoomRule{Keep: hearkeep.KeepAll})
+	p.Inbox, err = h.Keep.Device(t.Context(), p.Device)
+	must(t, err)
+	return p
+}
+
+// Invited invites p to the vault that host is in, accepts, and returns p in
+// that vault, without a Room: who has the key has yet to enter.
+func (h *Home) Invited(t testing.TB, host, p Person, i vault.Invitation) Person {
+	t.Helper()
+	link, err := h.Enter(t, host).Invite(t.Context(), i)
+	must(t, err)
+	must(t, h.Desk.Accept(t.Context(), p.Who, link))
+	return Person{Who: p.Who, Vault: host.Vault}
+}
+
+// Joined is Invited, and host enters and p does.
+func (h *Home) Joined(t testing.TB, host, p Person, i vault.Invitation) Person {
+	t.Helper()
+	p = h.Invited(t, host, p, i)
+	h.Enter(t, host)
+	p.Room = h.Enter(t, p)
+	return p
+}
+
+// Rekeyed removes p's recovery kit, which gives the account new keys and every
+// vault that it holds a new generation. It works once for each.
+func (h *Home) Rekeyed(t testing.TB, p Person) Person {
+	t.Helper()
+	ways, err := h.Desk.Ways(t.Context(), p.Who)
+	must(t, err)
+	for _, w := range ways {
+		if w.Kind == identity.KindKit {
+			in, err := h.Desk.RemoveWay(t.Context(), p.Who, w.ID, identity.Visitor{})
+			must(t, err)
+			p.Who = in.Who
+			return p
+		}
+	}
+	t.Fatal("there is no kit to remove")
+	return p
 }
