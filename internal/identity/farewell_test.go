@@ -218,6 +218,15 @@ func TestFarewellIsDueAfterTheWait(t *testing.T) {
 			t.Errorf("a moment before: %v", err)
 		}
 		time.Sleep(time.Millisecond)
+		h.vaults.then = func() {
+			h.view(t, func(tx *store.Tx) error {
+				sessions, err := tx.Identity.Sessions(ctx, anna.Account())
+				if len(sessions) != 0 {
+					t.Error("somebody is signed in while all that the account holds is erased")
+				}
+				return err
+			})
+		}
 		wantCode(t, "stopped too late", h.desk.StopFarewell(ctx, anna), hearkeep.Conflict)
 		for range 2 { // and once more, when nothing is left to do
 			if err := h.desk.Expire(ctx, time.Now()); err != nil {
