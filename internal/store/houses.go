@@ -108,7 +108,8 @@ type Letters interface {
 
 	// InsertDelivery queues a letter for one channel and returns its number.
 	InsertDelivery(ctx context.Context, d Delivery) (int64, error)
-	// DueDeliveries returns what is to be sent, oldest first.
+	// DueDeliveries returns what is to be sent, the longest due first, so that
+	// what fails again and again waits behind what was not tried yet.
 	DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
 	// SetDelivery replaces state, attempts, due, sent and the sealed letter.
 	SetDelivery(ctx context.Context, d Delivery) error

@@ -48,7 +48,7 @@ func scanDelivery(row *sql.Rows) (d store.Delivery, err error) {
 }
 
 func (l letters) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]store.Delivery, error) {
-	return all(ctx, l.tx, scanDelivery, selectDelivery+"WHERE state = 'queued' AND due <= ? ORDER BY id LIMIT ?", millis(now), limit)
+	return all(ctx, l.tx, scanDelivery, selectDelivery+"WHERE state = 'queued' AND due <= ? ORDER BY due, id LIMIT ?", millis(now), limit)
 }
 
 func (l letters) SetDelivery(ctx context.Context, d store.Delivery) error {

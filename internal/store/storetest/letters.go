@@ -89,7 +89,7 @@ func deliveries(t *testing.T, open Opener) {
 	due("due before any", noon.Add(-time.Millisecond), 10)
 	due("due at noon", noon, 10, second, bens)
 	due("a page", noon, 1, second)
-	due("all that is due, oldest first", noon.Add(time.Hour), 10, first, second, bens)
+	due("all that is due, the longest first", noon.Add(time.Hour), 10, second, bens, first)
 
 	sent, given := noon.Add(2*time.Hour), noon.Add(3*time.Hour)
 	update(t, st, func(tx *store.Tx) error {
