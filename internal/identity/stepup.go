@@ -41,6 +41,10 @@ func (v Verified) Waits() time.Time {
 	return until
 }
 
+// Wait is how long archives and tokens wait after such a change, and the
+// erasure of an account after somebody asked for it.
+func (d *Desk) Wait() time.Duration { return d.wait }
+
 // Proof is an unlocker as a person shows it: exactly one field is set.
 type Proof struct {
 	Passphrase string

@@ -68,7 +68,7 @@ func TestDoors(t *testing.T) {
 	// A listener: nothing of the rule is chosen for a person.
 	resp, body = anna.get("/doors/new?kind=wyoming")
 	want(t, resp, http.StatusOK, body, `value="127.0.0.1:10300"`, "Wyoming has no sign-in", "Home Assistant")
-	if strings.Contains(body, "checked") {
+	if strings.Contains(body, "required checked") {
 		t.Error("a new door's rule is chosen for its person")
 	}
 	typed := url.Values{"kind": {"wyoming"}, "name": {"Kitchen"}, "listen": {"0.0.0.0:10300"}, "allow": {"192.168.1.20, 10.0.0.7/8"},

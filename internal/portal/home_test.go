@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -25,6 +27,7 @@ import (
 	"github.com/hearkeep/hearkeep/internal/hear"
 	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/notify"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/sound"
 	"github.com/hearkeep/hearkeep/internal/speech"
@@ -50,6 +53,8 @@ type home struct {
 	act       *act.Desk
 	engine    *fakeEngine
 	listeners *fakeListeners
+	letters   *notify.Desk
+	post      *mailbox
 	log       *logBuffer
 	blobs     string     // the folder of sealed audio
 	speech    []byte     // a human voice as WAV
@@ -93,9 +98,17 @@ func newHomeHearing(t *testing.T, engine hear.Engine) *home {
 	h.ledger, err = ledger.Open(ctx, db, filepath.Join(dir, "ledger.key"))
 	check()
 	house := seal.NewHouseKey()
-	h.keep, err = vault.Open(ctx, vault.Config{Store: db, Blobs: blobs, Ledger: h.ledger, House: house, Journal: journal, Log: log})
+	h.server = httptest.NewUnstartedServer(nil)
+	// By name: browsers make no passkeys for an address of numbers.
+	origin := fmt.Sprintf("http://localhost:%d", h.server.Listener.Addr().(*net.TCPAddr).Port)
+	h.post = newMailbox(t)
+	h.letters, err = notify.New(notify.Config{Store: db, House: house, Origin: origin, Log: log, WebhookHosts: []string{h.post.host()}})
 	check()
-	h.desk, err = identity.New(identity.Config{Store: db, Ledger: h.ledger, House: house, Costs: lowCosts, Log: log})
+	h.keep, err = vault.Open(ctx, vault.Config{Store: db, Blobs: blobs, Ledger: h.ledger, House: house, Journal: journal, Letters: h.letters, Log: log})
+	check()
+	h.desk, err = identity.New(identity.Config{
+		Store: db, Ledger: h.ledger, House: house, Costs: lowCosts, Letters: h.letters, Vaults: h.keep, Origin: origin, Log: log,
+	})
 	check()
 	sentences, err := understand.English()
 	check()
@@ -103,13 +116,13 @@ func newHomeHearing(t *testing.T, engine hear.Engine) *home {
 	check()
 	ear := hear.New(hear.Config{Engine: engine, Sentences: sentences, Act: h.act, Store: db, Log: log})
 
-	h.server = httptest.NewUnstartedServer(nil)
 	h.server.Config.Handler, err = New(Config{
 		Identity: h.desk, Keep: h.keep, Ear: ear, Act: h.act, Ledger: h.ledger, Doors: h.listeners,
-		Log: log, Origin: "http://" + h.server.Listener.Addr().String(), Zone: time.UTC,
+		Log: log, Origin: origin, Zone: time.UTC,
 	})
 	check()
 	h.server.Start()
+	h.server.URL = origin
 	t.Cleanup(h.server.Close)
 	return h
 }

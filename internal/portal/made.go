@@ -18,9 +18,8 @@ func (p *portal) madeAccount(w http.ResponseWriter, r *http.Request, in identity
 	if err != nil {
 		p.Log.Error("after an account was made", "account", in.Who.Account(), "err", err)
 	}
-	p.show(w, http.StatusOK, "kit", &kitPage{
-		frame: p.frame("Your recovery kit"), For: in.Who.Name(), Origin: p.origin.String(),
-		Made: p.clock(p.Now()), Groups: kitGroups(kit),
-	})
+	page := p.kitPage(in.Who, kit, check, "/")
+	page.First = true
+	p.show(w, http.StatusOK, "kit", page)
 	return nil
 }

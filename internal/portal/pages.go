@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -9,10 +10,13 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/identity"
 )
 
 //go:embed templates/*.html static/*
@@ -99,6 +103,32 @@ type frame struct {
 	Failing string // a sentence where keeping fails
 	Live    bool   // the page polls
 	Zone    string // of the times on the page
+	notices
+}
+
+// notices is what every page of somebody signed in tells them.
+type notices struct {
+	Farewell     *clock // when their account is to be erased; nil where it is not
+	KitUnchecked bool   // a recovery kit was made, and nobody has shown that it was written down
+}
+
+// noticesOf returns what looks for who's notices when a page is made, and not
+// for requests that end without one.
+func (p *portal) noticesOf(ctx context.Context, who identity.Verified) func() notices {
+	return sync.OnceValue(func() (n notices) {
+		due, err := p.Identity.Farewell(ctx, who)
+		if err != nil {
+			p.Log.Error("page without notices", "account", who.Account(), "err", err)
+			return n
+		}
+		n.Farewell = p.clockOf(due)
+		ways, err := p.Identity.Ways(ctx, who)
+		if err != nil {
+			p.Log.Error("page without notices", "account", who.Account(), "err", err)
+		}
+		n.KitUnchecked = slices.ContainsFunc(ways, func(w identity.Way) bool { return w.Kind == identity.KindKit && !w.Checked })
+		return n
+	})
 }
 
 func (p *portal) frame(title string) frame {
@@ -108,7 +138,7 @@ func (p *portal) frame(title string) frame {
 // frameOf is the frame of a signed-in person's page.
 func (p *portal) frameOf(v *visit, title, here string) frame {
 	f := p.frame(title)
-	f.Name, f.Here, f.Failing = v.who.Name(), here, p.Keep.Status().Failing
+	f.Name, f.Here, f.Failing, f.notices = v.who.Name(), here, p.Keep.Status().Failing, v.notices()
 	if len(v.held) > 1 {
 		f.Vault = v.vaultName()
 	}

@@ -140,7 +140,7 @@ func samples() []sample {
 	all := []sample{
 		{"setup", "setup", &setupPage{frame: frame{Title: "Set up your keep", Zone: "UTC"}, Link: "abc", MinPassphrase: 12}},
 		{"setup-wrong", "setup", &setupPage{frame: frame{Title: "Set up your keep", Zone: "UTC"}, Link: "abc", Given: nasty, MinPassphrase: 12, Problem: wrong}},
-		{"kit", "kit", &kitPage{frame: frame{Title: "Your recovery kit", Zone: "UTC"}, For: "Anna Lindqvist", Origin: "http://localhost:8484", Made: newest, Groups: groups}},
+		{"kit", "kit", &kitPage{frame: frame{Title: "Your recovery kit", Zone: "UTC"}, First: true, Check: checkForm{"abc", [2]int{2, 9}, "/"}, For: "Anna Lindqvist", Origin: "http://localhost:8484", Made: newest, Groups: groups}},
 		{"trust", "trust", &trustPage{frame: frame{Title: "Trust this keep", Zone: "UTC"}, Origin: "https://keep.local:8443", Host: "keep.local", Plain: true,
 			Lines: []string{"0C:4B:CC:60:9C:CC:0E:3A", "A7:D4:48:54:9F:B0:BB:A2", "9B:F5:77:57:34:5C:8C:77", "E9:BA:57:1B:3E:6E:33:7B"}, Hash: "0c4bcc609ccc0e3a", Domains: []string{"local", "home.arpa"}, Until: newest}},
 		{"signin", "signin", &signInPage{frame: frame{Title: "Sign in", Zone: "UTC"}}},
@@ -204,6 +204,7 @@ func samples() []sample {
 		{"unkept", "unkept", &unkeptPage{framed("Nothing was kept", ""), "No speech was found in it, so nothing was kept.", "", ""}},
 		{"unkept-answered", "unkept", &unkeptPage{framed("Nothing was kept", ""), "The disk is full: nothing new is being kept.", nasty, "Ten minutes, starting now."}},
 	}
+	all = append(all, accountSamples(wrong, groups)...)
 	for _, err := range []error{
 		errNowhere, errSignIn, errTooLarge(32 << 20), errors.New("a chain"),
 		hearkeep.Errorf(hearkeep.Invalid, "%s", nasty).WithHint("%s", nasty),

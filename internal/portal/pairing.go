@@ -55,6 +55,16 @@ func (c *codes) get(cookie string) (s shownCode, ok bool) {
 	return s, ok && c.now().Before(s.expires)
 }
 
+// moved goes on showing a session's code under the session's new cookie.
+func (c *codes) moved(from, to string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s, ok := c.shown[sha256.Sum256([]byte(from))]; ok {
+		delete(c.shown, sha256.Sum256([]byte(from)))
+		c.shown[sha256.Sum256([]byte(to))] = s
+	}
+}
+
 func (c *codes) forget(cookie string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

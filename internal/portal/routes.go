@@ -27,6 +27,8 @@ type route struct {
 	setUp func(w http.ResponseWriter, r *http.Request, link string) error
 	// invited takes an invitation link that is in force.
 	invited func(w http.ResponseWriter, r *http.Request, link string) error
+	// leaving takes a farewell link that is in force.
+	leaving func(w http.ResponseWriter, r *http.Request, link string) error
 	// keyholder is somebody signed in; visit holds their entered Room.
 	keyholder func(http.ResponseWriter, *http.Request, *visit) error
 	// admin is somebody signed in who is an admin of their household. It is
@@ -81,7 +83,50 @@ func (p *portal) routes() []route {
 }
 
 // accountRoutes: ways in, sessions, addresses, tokens; lost and found.
-func (p *portal) accountRoutes() []route { return nil }
+func (p *portal) accountRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/account", on: account, keyholder: p.account},
+		{method: "GET", pattern: "/account/passphrase", on: account, keyholder: p.passphraseForm, fresh: true},
+		{method: "POST", pattern: "/account/passphrase", on: account, keyholder: p.setPassphrase, body: formBytes, fresh: true},
+		{method: "GET", pattern: "/account/kit", on: account, keyholder: p.newKitForm, fresh: true},
+		{method: "POST", pattern: "/account/kit", on: account, keyholder: p.newKit, body: formBytes, fresh: true},
+		{method: "POST", pattern: "/account/kit/check", on: account, keyholder: p.checkKit, body: formBytes},
+		{method: "GET", pattern: "/account/passkeys", on: account, keyholder: p.newPasskeyForm, fresh: true},
+		{method: "POST", pattern: "/account/passkeys", on: account, keyholder: p.addPasskey, body: passkeyBytes, fresh: true},
+		{method: "POST", pattern: "/account/passkeys/begin", on: account, keyholder: p.beginPasskey, body: formBytes, fresh: true},
+		{method: "GET", pattern: "/account/ways/{id}", on: wayIn, keyholder: p.way},
+		{method: "POST", pattern: "/account/ways/{id}", on: wayIn, keyholder: p.renameWay, body: formBytes},
+		{method: "GET", pattern: "/account/ways/{id}/remove", on: wayIn, keyholder: p.removeWayForm, fresh: true},
+		{method: "POST", pattern: "/account/ways/{id}/remove", on: wayIn, keyholder: p.removeWay, body: formBytes, fresh: true},
+		{method: "GET", pattern: "/account/addresses", on: account, keyholder: p.newAddressForm, fresh: true},
+		{method: "POST", pattern: "/account/addresses", on: account, keyholder: p.addAddress, body: formBytes, fresh: true},
+		{method: "GET", pattern: "/account/addresses/{id}", on: channel, keyholder: p.address},
+		{method: "POST", pattern: "/account/addresses/{id}", on: channel, keyholder: p.confirmAddress, body: formBytes},
+		{method: "GET", pattern: "/account/addresses/{id}/remove", on: channel, keyholder: p.removeAddressForm, fresh: true},
+		{method: "POST", pattern: "/account/addresses/{id}/remove", on: channel, keyholder: p.removeAddress, body: formBytes, fresh: true},
+		{method: "GET", pattern: "/account/letters", on: account, keyholder: p.letters},
+		{method: "POST", pattern: "/account/sessions", on: account, keyholder: p.endOthers, body: formBytes},
+		{method: "POST", pattern: "/account/sessions/{id}/end", on: session, keyholder: p.endSession, body: formBytes},
+		{method: "GET", pattern: "/account/tokens", on: account, keyholder: p.newTokenForm, fresh: true},
+		{method: "POST", pattern: "/account/tokens", on: vaults, keyholder: p.makeToken, body: formBytes, fresh: true},
+		{method: "POST", pattern: "/account/tokens/{id}/end", on: token, keyholder: p.endToken, body: formBytes},
+		{method: "GET", pattern: "/account/farewell", on: account, keyholder: p.farewellForm, fresh: true},
+		{method: "POST", pattern: "/account/farewell", on: account, keyholder: p.sayFarewell, body: formBytes, fresh: true},
+		{method: "POST", pattern: "/account/farewell/stop", on: account, keyholder: p.stopFarewell, body: formBytes},
+
+		{method: "GET", pattern: "/unlock", on: account, keyholder: p.unlockForm},
+		{method: "POST", pattern: "/unlock", on: account, keyholder: p.unlock, body: passkeyBytes},
+		{method: "POST", pattern: "/unlock/passkey", on: account, keyholder: p.unlockWithPasskey, body: formBytes},
+
+		{method: "POST", pattern: "/sign-in/passkey/begin", on: account, anyone: p.beginPasskeySignIn, body: formBytes},
+		{method: "POST", pattern: "/sign-in/passkey", on: account, anyone: p.signInWithPasskey, body: passkeyBytes},
+		{method: "GET", pattern: "/help/sign-in", anyone: p.signInHelp},
+		{method: "GET", pattern: "/lost", anyone: p.lostForm},
+		{method: "POST", pattern: "/lost", on: account, anyone: p.lost, body: formBytes},
+		{method: "GET", pattern: "/farewell/{secret}", on: account, leaving: p.leavingForm},
+		{method: "POST", pattern: "/farewell/{secret}", on: account, leaving: p.leaving, body: formBytes},
+	}
+}
 
 // householdRoutes: members, invitations, who holds a vault.
 func (p *portal) householdRoutes() []route {
@@ -217,6 +262,11 @@ func (p *portal) serve(row route) http.Handler {
 			link := r.PathValue("secret")
 			if _, err = p.Identity.Offered(r.Context(), link); err == nil {
 				err = row.invited(w, r, link)
+			}
+		case row.leaving != nil:
+			link := r.PathValue("secret")
+			if _, err = p.Identity.FarewellLink(r.Context(), link); err == nil {
+				err = row.leaving(w, r, link)
 			}
 		case row.keyholder != nil, row.admin != nil:
 			err = p.signedIn(w, r, row)

@@ -3,6 +3,7 @@ package portal
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -19,7 +20,7 @@ import (
 func TestEveryRouteSaysWhoMayCallIt(t *testing.T) {
 	for _, row := range pageRoutes() {
 		set := 0
-		for _, given := range []bool{row.anyone != nil, row.setUp != nil, row.invited != nil, row.keyholder != nil, row.admin != nil, row.device != nil} {
+		for _, given := range []bool{row.anyone != nil, row.setUp != nil, row.invited != nil, row.leaving != nil, row.keyholder != nil, row.admin != nil, row.device != nil} {
 			if given {
 				set++
 			}
@@ -41,7 +42,7 @@ func TestEveryRouteSaysWhoMayCallIt(t *testing.T) {
 
 // objectsWithID are what an {id} in a pattern may name.
 func objectsWithID() []object {
-	return []object{recording, receipt, timer, binding, member, invitation, houseDoor, holder}
+	return []object{recording, receipt, timer, binding, member, invitation, houseDoor, holder, wayIn, channel, session, token}
 }
 
 // address fills a route's pattern.
@@ -98,6 +99,8 @@ func TestMissingAndNotYoursAreTheSame(t *testing.T) {
 		binding: anna.door(hearkeep.SourceSay).ID.String(),
 	}
 	ids[recording] = anna.newest().String()
+	maps.Copy(ids, anna.accountIDs())
+	before := listed(t, anna)
 	none := hearkeep.NewID[hearkeep.RecordingID]().String()
 	for _, row := range pageRoutes() {
 		theirs, named := ids[row.on]
@@ -132,6 +135,9 @@ func TestMissingAndNotYoursAreTheSame(t *testing.T) {
 	}
 	if door := anna.door(hearkeep.SourceSay); door.ID.String() != ids[binding] || door.Rule.Paused {
 		t.Error("somebody else's door was touched")
+	}
+	if diff := cmp.Diff(before, listed(t, anna)); diff != "" {
+		t.Errorf("somebody else's account was touched (-before +after):\n%s", diff)
 	}
 }
 

@@ -3,7 +3,6 @@ package portal
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -25,15 +24,6 @@ func (p *portal) setupForm(w http.ResponseWriter, _ *http.Request, link string) 
 	return nil
 }
 
-// kitPage shows the recovery kit, once.
-type kitPage struct {
-	frame
-	For    string // the person
-	Origin string
-	Made   clock
-	Groups []string
-}
-
 // setup makes the account, its keep, and a pairing code for the terminal. It
 // answers with the page instead of a redirect because the kit is kept nowhere.
 func (p *portal) setup(w http.ResponseWriter, r *http.Request, link string) error {
@@ -41,7 +31,7 @@ func (p *portal) setup(w http.ResponseWriter, r *http.Request, link string) erro
 		return err
 	}
 	name := r.PostFormValue("name")
-	in, kit, _, err := p.Identity.Create(r.Context(), link, name, r.PostFormValue("passphrase"), p.visitor(r))
+	in, kit, check, err := p.Identity.Create(r.Context(), link, name, r.PostFormValue("passphrase"), p.visitor(r))
 	switch hearkeep.CodeOf(err) {
 	case hearkeep.Invalid, hearkeep.Conflict:
 		if err != nil {
@@ -53,26 +43,7 @@ func (p *portal) setup(w http.ResponseWriter, r *http.Request, link string) erro
 	if err != nil {
 		return err
 	}
-	// From here the account stands, and its kit must be shown whatever else
-	// fails: what is missing is made at the next visit.
-	p.welcome(w, in)
-	v, err := p.enter(r.Context(), in.Who, in.Cookie, hearkeep.VaultID{})
-	if err == nil {
-		err = p.pairing(r.Context(), v)
-	}
-	if err != nil {
-		p.Log.Error("after set-up", "account", in.Who.Account(), "err", err)
-	}
-	p.show(w, http.StatusOK, "kit", &kitPage{
-		frame: p.frame("Your recovery kit"), For: in.Who.Name(), Origin: p.origin.String(),
-		Made: p.clock(p.Now()), Groups: kitGroups(kit),
-	})
-	return nil
-}
-
-// kitGroups splits a kit as it is printed into its groups.
-func kitGroups(kit string) []string {
-	return strings.FieldsFunc(kit, func(r rune) bool { return r == '-' || r == ' ' })
+	return p.madeAccount(w, r, in, kit, check)
 }
 
 // signInPage asks for a name and a passphrase or, as kitsignin, for the kit.
@@ -82,7 +53,15 @@ type signInPage struct {
 	Problem *problem
 }
 
-func (p *portal) signInForm(w http.ResponseWriter, _ *http.Request) error {
+// signInForm lets somebody who is signed in go on: a tab that asked with the
+// cookie from before another tab changed it is sent here.
+func (p *portal) signInForm(w http.ResponseWriter, r *http.Request) error {
+	if c, err := r.Cookie(p.cookieName("hearkeep")); err == nil {
+		if _, err := p.Identity.Authenticate(r.Context(), c.Value); err == nil {
+			http.Redirect(w, r, "/", http.StatusSeeOther)
+			return nil
+		}
+	}
 	p.show(w, http.StatusOK, "signin", &signInPage{frame: p.frame("Sign in")})
 	return nil
 }
@@ -93,16 +72,16 @@ func (p *portal) kitForm(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (p *portal) signIn(w http.ResponseWriter, r *http.Request) error {
-	return p.unlock(w, r, "signin", "Sign in", "passphrase", p.Identity.SignIn)
+	return p.enterWith(w, r, "signin", "Sign in", "passphrase", p.Identity.SignIn)
 }
 
 func (p *portal) signInWithKit(w http.ResponseWriter, r *http.Request) error {
-	return p.unlock(w, r, "kitsignin", "Use your recovery kit", "kit", p.Identity.SignInWithKit)
+	return p.enterWith(w, r, "kitsignin", "Use your recovery kit", "kit", p.Identity.SignInWithKit)
 }
 
-// unlock signs somebody in with the unlocker in a field. What cannot be used
+// enterWith signs somebody in with the unlocker in a field. What cannot be used
 // brings the form back with the sentence; it never says which half was wrong.
-func (p *portal) unlock(w http.ResponseWriter, r *http.Request, page, title, field string,
+func (p *portal) enterWith(w http.ResponseWriter, r *http.Request, page, title, field string,
 	with func(context.Context, string, string, identity.Visitor) (identity.SignedIn, error)) error {
 	if err := form(r); err != nil {
 		return err
@@ -131,6 +110,9 @@ func (p *portal) signOut(w http.ResponseWriter, r *http.Request) error {
 		}
 		p.codes.forget(c.Value)
 	}
+	// Pages are stored nowhere, but a browser may hold the last ones in memory
+	// for its back button: those go with the cache.
+	w.Header().Set("Clear-Site-Data", `"cache"`)
 	p.setCookie(w, "hearkeep", "", time.Time{})
 	p.setCookie(w, vaultCookie, "", time.Time{})
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)

@@ -48,7 +48,9 @@ func (p *portal) entering(r *http.Request, v *visit) (*visit, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &visit{who: v.who, room: room, cookie: v.cookie, held: v.held}, nil
+	there := *v
+	there.room = room
+	return &there, nil
 }
 
 // vaultView is a vault as its keyholder sees it.

@@ -20,6 +20,8 @@ type visit struct {
 	room   *vault.Room
 	cookie string
 	held   []vault.Held // all their vaults, the first one first
+
+	notices func() notices // what every page tells them; asked for once
 }
 
 // knownFor is how long a browser stays known, which spares its person the
@@ -43,7 +45,7 @@ func (p *portal) visit(r *http.Request) (*visit, error) {
 // enter opens the wanted vault if who holds it, else their first. That one is
 // made here if the program was stopped between making the account and its keep.
 func (p *portal) enter(ctx context.Context, who identity.Verified, cookie string, want hearkeep.VaultID) (*visit, error) {
-	v := &visit{who: who, cookie: cookie}
+	v := &visit{who: who, cookie: cookie, notices: p.noticesOf(ctx, who)}
 	var err error
 	if v.held, err = p.Keep.Vaults(ctx, who); err != nil {
 		return nil, err
@@ -135,12 +137,6 @@ func (p *portal) askToSignIn(w http.ResponseWriter, r *http.Request, err error) 
 	default:
 		p.fail(w, r, err)
 	}
-}
-
-// askToUnlock sends a person's browser to the page where an unlocker is shown
-// again, and from there back; whatever else asks is told so in its own form.
-func (p *portal) askToUnlock(w http.ResponseWriter, r *http.Request, err error) {
-	p.fail(w, r, err)
 }
 
 // isMedia reports a request by an <audio> element, which a page would not help.

@@ -50,3 +50,26 @@ document.addEventListener("play", (event) => {
     if (audio !== event.target) audio.pause();
   }
 }, true);
+
+// A page that the browser held for its back button may be from before signing
+// out, or from before a change: it is asked for anew.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted && document.querySelector(".out")) location.replace(location.pathname + location.search);
+});
+
+// A recording that does not play may want an unlocker first: many were played
+// within the hour. The player cannot say so.
+document.addEventListener("error", async (event) => {
+  const audio = event.target;
+  if (!(audio instanceof HTMLAudioElement) || !audio.getAttribute("src")?.startsWith("/recordings/") || audio.dataset.asked) return;
+  audio.dataset.asked = "yes";
+  const resp = await fetch(audio.src, { headers: { Accept: "application/json", Range: "bytes=0-0" } });
+  if (resp.status !== 403 || (await resp.json()).code !== "step_up") return;
+  const link = document.createElement("a");
+  link.href = "/unlock?next=" + encodeURIComponent(location.pathname + location.search);
+  link.textContent = "Many recordings were played within the hour. Show that it is you to play more.";
+  const line = document.createElement("p");
+  line.className = "banner";
+  line.append(link);
+  audio.replaceWith(line);
+}, true);

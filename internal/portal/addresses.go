@@ -1,0 +1,185 @@
+package portal
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/identity"
+)
+
+// addressView is where letters go, or will when it is confirmed.
+type addressView struct {
+	ID        string
+	Kind      string // "E-mail", "Webhook"
+	Channel   string // the same, as identity names it
+	Address   string
+	Created   clock
+	Confirmed bool
+}
+
+func (p *portal) addresses(ctx context.Context, who identity.Verified) ([]addressView, error) {
+	all, err := p.Identity.Addresses(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	var views []addressView
+	for _, a := range all {
+		views = append(views, addressView{a.ID.String(), channelKind(a.Kind), a.Kind, a.Address, p.clock(a.Created), !a.Confirmed.IsZero()})
+	}
+	return views, nil
+}
+
+func channelKind(kind string) string {
+	if kind == "webhook" {
+		return "Webhook"
+	}
+	return "E-mail"
+}
+
+// addressPage is one address: to confirm, or to remove.
+type addressPage struct {
+	frame
+	Address addressView
+	Problem *problem
+}
+
+func (p *portal) addressOf(r *http.Request, v *visit) (addressView, hearkeep.ChannelID, error) {
+	id, err := pathID[hearkeep.ChannelID](r)
+	if err != nil {
+		return addressView{}, id, err
+	}
+	all, err := p.addresses(r.Context(), v.who)
+	if err != nil {
+		return addressView{}, id, err
+	}
+	for _, a := range all {
+		if a.ID == id.String() {
+			return a, id, nil
+		}
+	}
+	return addressView{}, id, errNowhere
+}
+
+func (p *portal) address(w http.ResponseWriter, r *http.Request, v *visit) error {
+	a, _, err := p.addressOf(r, v)
+	if err != nil {
+		return err
+	}
+	p.show(w, http.StatusOK, "address", &addressPage{frame: p.frameOf(v, a.Address, "account"), Address: a})
+	return nil
+}
+
+// newAddressPage asks for an address.
+type newAddressPage struct {
+	frame
+	Kind    string
+	Given   string
+	Problem *problem
+}
+
+func (p *portal) newAddressForm(w http.ResponseWriter, _ *http.Request, v *visit) error {
+	p.show(w, http.StatusOK, "newaddress", &newAddressPage{frame: p.frameOf(v, "Add an address", "account"), Kind: "email"})
+	return nil
+}
+
+func (p *portal) addAddress(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := form(r); err != nil {
+		return err
+	}
+	page := &newAddressPage{frame: p.frameOf(v, "Add an address", "account"), Kind: "email", Given: r.PostFormValue("address")}
+	if r.PostFormValue("kind") == "webhook" {
+		page.Kind = "webhook"
+	}
+	id, err := p.Identity.AddAddress(r.Context(), v.who, page.Kind, page.Given)
+	if page.Problem = mendable(err); page.Problem != nil {
+		p.show(w, page.Problem.Status, "newaddress", page)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/account/addresses/"+id.String(), http.StatusSeeOther)
+	return nil
+}
+
+func (p *portal) confirmAddress(w http.ResponseWriter, r *http.Request, v *visit) error {
+	a, id, err := p.addressOf(r, v)
+	if err != nil {
+		return err
+	}
+	if err := form(r); err != nil {
+		return err
+	}
+	in, err := p.Identity.ConfirmAddress(r.Context(), v.who, id, r.PostFormValue("code"), p.visitor(r))
+	if pr := mendable(err); pr != nil {
+		p.show(w, pr.Status, "address", &addressPage{p.frameOf(v, a.Address, "account"), a, pr})
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.goOn(w, v, in)
+	http.Redirect(w, r, "/account?done=address#letters", http.StatusSeeOther)
+	return nil
+}
+
+func (p *portal) removeAddressForm(w http.ResponseWriter, r *http.Request, v *visit) error {
+	a, _, err := p.addressOf(r, v)
+	if err != nil {
+		return err
+	}
+	p.show(w, http.StatusOK, "removeaddress", &addressPage{frame: p.frameOf(v, "Remove this address?", "account"), Address: a})
+	return nil
+}
+
+func (p *portal) removeAddress(w http.ResponseWriter, r *http.Request, v *visit) error {
+	a, id, err := p.addressOf(r, v)
+	if err != nil {
+		return err
+	}
+	in, err := p.Identity.RemoveAddress(r.Context(), v.who, id, p.visitor(r))
+	if pr := mendable(err); pr != nil {
+		p.show(w, pr.Status, "removeaddress", &addressPage{p.frameOf(v, "Remove this address?", "account"), a, pr})
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.goOn(w, v, in)
+	http.Redirect(w, r, "/account?done=no-address#letters", http.StatusSeeOther)
+	return nil
+}
+
+// lettersPage is the delivery log.
+type lettersPage struct {
+	frame
+	Letters []letterView
+}
+
+type letterView struct {
+	Topic string
+	Kind  string
+	State string
+	When  clock
+}
+
+func (p *portal) letters(w http.ResponseWriter, r *http.Request, v *visit) error {
+	all, err := p.Identity.Letters(r.Context(), v.who)
+	if err != nil {
+		return err
+	}
+	page := &lettersPage{frame: p.frameOf(v, "What was sent", "account")}
+	for _, s := range all {
+		view := letterView{s.Topic, channelKind(s.Kind), "Waits to be sent", p.clock(s.Created)}
+		switch s.State {
+		case "sent":
+			view.State, view.When = "Sent", p.clock(s.Sent)
+		case "failed":
+			view.State = "Could not be delivered"
+		}
+		page.Letters = append(page.Letters, view)
+	}
+	p.show(w, http.StatusOK, "letters", page)
+	return nil
+}
