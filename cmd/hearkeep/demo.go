@@ -80,7 +80,9 @@ func (cmd demoCmd) Run(ctx context.Context, c *console) (err error) {
 		}
 		return err
 	}
-	handler, err := portal.New(r.portal(front.origin.String(), nil))
+	pages := r.portal(front.origin.String(), nil)
+	pages.Ending = ctx
+	handler, err := portal.New(pages)
 	if err != nil {
 		return err
 	}

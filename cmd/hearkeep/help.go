@@ -16,12 +16,17 @@ Examples:
   hearkeep say "set a timer for ten minutes"  spoken, then heard as any recording
   hearkeep say question.wav --out answer.wav  a recording in, the answer's sound out
   hearkeep say --json "what time is it"       one JSON event a line
+  hearkeep sign-in http://localhost:8484      sign in at this terminal, to read what is kept
+  hearkeep history                            what was heard; then hearkeep show, listen or erase with an id
+  hearkeep tokens make backup                 an API token for a program (docs/api.md)
+  hearkeep events                             what is kept, erased and opened, as it happens
   hearkeep doctor --keep ./keep               what is wrong, and the line that mends it
   hearkeep check --keep ./keep                read back everything; name what is damaged
   hearkeep demo                               a made-up household that really spoke, to look around in
 
 Settings: every flag is also a key of the file given with --config, and an
-environment variable: --log-level is log-level and HEARKEEP_LOG_LEVEL.
+environment variable: --log-level is log-level and HEARKEEP_LOG_LEVEL. What asks
+for your passphrase takes it from HEARKEEP_PASSPHRASE where that is set.
 
 Exit codes: 0 done, 1 failed (doctor: it found a problem), 2 usage, 3 partly
 done, 10 the folder or the address is in use, 11 damage found, 12 no Hearkeep

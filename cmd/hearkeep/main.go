@@ -32,9 +32,22 @@ const (
 type commands struct {
 	Config string `help:"Read settings from this YAML file; its keys are the flags' names." type:"path" placeholder:"FILE"`
 
-	Serve     serveCmd     `cmd:"" help:"Run Hearkeep on a folder and print where to find it."`
-	Pair      pairCmd      `cmd:"" help:"Connect this terminal to a keep with a one-use code from its page."`
-	Say       sayCmd       `cmd:"" help:"Ask something: a recording, or a sentence that is spoken and then heard."`
+	Serve serveCmd `cmd:"" help:"Run Hearkeep on a folder and print where to find it."`
+	Pair  pairCmd  `cmd:"" help:"Connect this terminal to a keep with a one-use code from its page."`
+	Say   sayCmd   `cmd:"" help:"Ask something: a recording, or a sentence that is spoken and then heard."`
+
+	SignIn   signInCmd   `cmd:"" group:"Signed in at this terminal" help:"Sign in at this terminal, with name and passphrase."`
+	SignOut  signOutCmd  `cmd:"" group:"Signed in at this terminal" help:"End this terminal's session."`
+	History  historyCmd  `cmd:"" group:"Signed in at this terminal" help:"List what was heard."`
+	Show     showCmd     `cmd:"" group:"Signed in at this terminal" help:"Show one recording: what was heard, understood, done and answered."`
+	Listen   listenCmd   `cmd:"" group:"Signed in at this terminal" help:"Save a recording's sound."`
+	Erase    eraseCmd    `cmd:"" group:"Signed in at this terminal" help:"Erase recordings, or everything, for good."`
+	Events   eventsCmd   `cmd:"" group:"Signed in at this terminal" help:"Tell what is kept, erased and opened, as it happens."`
+	Vaults   vaultsCmd   `cmd:"" group:"Signed in at this terminal" help:"List the vaults that you hold."`
+	Doors    doorsCmd    `cmd:"" group:"Signed in at this terminal" help:"List the doors of a vault, pause them, let them listen."`
+	Tokens   tokensCmd   `cmd:"" group:"Signed in at this terminal" help:"List, make and end API tokens for programs."`
+	Sessions sessionsCmd `cmd:"" group:"Signed in at this terminal" help:"List where you are signed in, and sign out there."`
+
 	SetupLink setupLinkCmd `cmd:"" help:"Print a link with which one more person gets a vault of their own."`
 	Check     checkCmd     `cmd:"" help:"Read back and verify everything that a folder keeps; name what is damaged."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at folder, disk, engines, ports and clock; say what is wrong and what mends it."`

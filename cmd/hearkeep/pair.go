@@ -64,29 +64,33 @@ func (f deviceFile) load() (device, error) {
 	return d, nil
 }
 
-// save writes the file whole or not at all.
 func (f deviceFile) save(d device) (string, error) {
 	path, err := f.path()
 	if err != nil {
 		return "", err
 	}
-	data, err := json.MarshalIndent(d, "", "  ")
+	return path, writeSecret(path, d)
+}
+
+// writeSecret writes a file that its user alone may read, whole or not at all.
+func writeSecret(path string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", err
+		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), ".device-*") // mode 0600
+	temp, err := os.CreateTemp(filepath.Dir(path), ".hearkeep-*") // mode 0600
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer os.Remove(temp.Name())
 	_, err = temp.Write(append(data, '\n'))
 	if err = errors.Join(err, temp.Close()); err != nil {
-		return "", err
+		return err
 	}
-	return path, os.Rename(temp.Name(), path)
+	return os.Rename(temp.Name(), path)
 }
 
 type pairCmd struct {
@@ -158,8 +162,17 @@ func post(ctx context.Context, d device, path, mediaType string, body io.Reader)
 	if d.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+d.Token)
 	}
+	resp, err := d.send(req, 5*time.Minute)
+	if err != nil || resp.StatusCode == http.StatusOK {
+		return resp, err
+	}
+	return nil, problemOf(d.URL, resp)
+}
+
+// send sends a request to the keep and nowhere else. A timeout of 0 is none.
+func (d device) send(req *http.Request, timeout time.Duration) (*http.Response, error) {
 	client := http.Client{
-		Timeout:       5 * time.Minute,
+		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // never carry a token elsewhere
 	}
 	if d.CA != "" {
@@ -174,15 +187,17 @@ func post(ctx context.Context, d device, path, mediaType string, body io.Reader)
 	resp, err := client.Do(req)
 	if untrusted := (*tls.CertificateVerificationError)(nil); errors.As(err, &untrusted) {
 		return nil, codedError{exitUnreachable, hearkeep.Errorf(hearkeep.Unavailable, "This terminal does not trust what answers at %s.", d.URL).
-			WithHint("If the keep has an authority of its own: get hearkeep-ca.crt from its trust page, compare the fingerprint, and pair with --ca hearkeep-ca.crt.").Because(err)}
+			WithHint("If the keep has an authority of its own: get hearkeep-ca.crt from its trust page, compare the fingerprint, and give it with --ca hearkeep-ca.crt.").Because(err)}
 	}
 	if err != nil {
 		return nil, codedError{exitUnreachable, hearkeep.Errorf(hearkeep.Unavailable, "No Hearkeep answers at %s.", d.URL).
 			WithHint("Is it running? Start it with hearkeep serve.").Because(err)}
 	}
-	if resp.StatusCode == http.StatusOK {
-		return resp, nil
-	}
+	return resp, nil
+}
+
+// problemOf reads what an answer says is wrong, and closes it.
+func problemOf(url string, resp *http.Response) error {
 	defer resp.Body.Close()
 	var problem struct {
 		Code   hearkeep.Code `json:"code"`
@@ -190,9 +205,9 @@ func post(ctx context.Context, d device, path, mediaType string, body io.Reader)
 		Detail string        `json:"detail"`
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&problem); err != nil || problem.Title == "" {
-		return nil, notHearkeep(d.URL, fmt.Errorf("status %s", resp.Status))
+		return notHearkeep(url, fmt.Errorf("status %s", resp.Status))
 	}
-	return nil, &hearkeep.Error{Code: problem.Code, Message: problem.Title, Hint: problem.Detail}
+	return &hearkeep.Error{Code: problem.Code, Message: problem.Title, Hint: problem.Detail}
 }
 
 func notHearkeep(url string, err error) error {

@@ -64,7 +64,9 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer r.close()
-	handler, err := portal.New(r.portal(front.origin.String(), front.trust()))
+	pages := r.portal(front.origin.String(), front.trust())
+	pages.Ending = ctx
+	handler, err := portal.New(pages)
 	if err != nil {
 		return err
 	}
