@@ -74,11 +74,19 @@ func (d *Desk) addresses(ctx context.Context, tx *store.Tx, account hearkeep.Acc
 	list := make([]Address, len(rows))
 	for i, c := range rows {
 		list[i] = Address{ID: c.ID, Kind: c.Kind, Created: c.Created, Confirmed: c.Confirmed}
-		if list[i].Address, err = d.letters.Open(c); err != nil {
-			return nil, err
-		}
+		list[i].Address = d.addressOf(c)
 	}
 	return list, nil
+}
+
+// addressOf is the address of a row, empty where the row is damaged: that must
+// not keep anybody from removing it.
+func (d *Desk) addressOf(c store.Channel) string {
+	address, err := d.letters.Open(c)
+	if err != nil {
+		d.log.Error("an address does not open", "account", c.Account, "channel", c.ID, "err", err)
+	}
+	return address
 }
 
 // pendingCode is the code that went to an address. It lies under the house
@@ -163,11 +171,7 @@ func (d *Desk) pending(ctx context.Context, tx *store.Tx, who Verified, kind, ad
 		return store.Channel{}, err
 	}
 	for _, c := range rows {
-		known, err := d.letters.Open(c)
-		if err != nil {
-			return c, err
-		}
-		if c.Kind != kind || known != address {
+		if c.Kind != kind || d.addressOf(c) != address {
 			continue
 		}
 		if !c.Confirmed.IsZero() {
@@ -203,8 +207,7 @@ func (d *Desk) ConfirmAddress(ctx context.Context, who Verified, id hearkeep.Cha
 		if err := tx.Letters.SetChannel(ctx, c); err != nil {
 			return false, hearkeep.Letter{}, err
 		}
-		address, err := d.letters.Open(c)
-		return others > 0, letterAddressAdded(who.Name(), address, others > 0), err
+		return others > 0, letterAddressAdded(who.Name(), d.addressOf(c), others > 0), nil
 	})
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("identity: confirm address %s: %w", id, err)
@@ -272,18 +275,16 @@ func (d *Desk) RemoveAddress(ctx context.Context, who Verified, id hearkeep.Chan
 		return SignedIn{}, err
 	}
 	in, err := d.readdress(ctx, who, id, from, func(tx *store.Tx, c store.Channel, _ int) (bool, hearkeep.Letter, error) {
-		address, err := d.letters.Open(c)
-		if err != nil {
+		err := tx.Letters.DeleteChannel(ctx, c.Account, c.ID)
+		if err != nil || c.Confirmed.IsZero() {
 			return false, hearkeep.Letter{}, err
 		}
-		letter, confirmed := letterAddressRemoved(who.Name(), address), !c.Confirmed.IsZero()
-		if err := tx.Letters.DeleteChannel(ctx, c.Account, c.ID); err != nil {
-			return false, letter, err
+		address := d.addressOf(c)
+		letter := letterAddressRemoved(who.Name(), address)
+		if address != "" {
+			err = d.letters.TellOne(ctx, tx, c, letter)
 		}
-		if !confirmed {
-			return false, hearkeep.Letter{}, nil
-		}
-		return true, letter, d.letters.TellOne(ctx, tx, c, letter)
+		return true, letter, err
 	})
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("identity: remove address %s: %w", id, err)

@@ -157,6 +157,9 @@ func (d *Desk) Authenticate(ctx context.Context, cookie string) (Verified, error
 	}
 	if now.Sub(row.Used) > time.Minute {
 		err = d.store.Update(ctx, func(tx *store.Tx) error { return tx.Identity.TouchSession(ctx, hash, now) })
+		if errors.Is(err, store.ErrNotFound) { // ended a moment ago
+			return Verified{}, errSignIn(nil)
+		}
 		if err != nil && !errors.Is(err, store.ErrFull) { // a full disk must not keep people out
 			return Verified{}, fmt.Errorf("identity: note use of session: %w", err)
 		}
