@@ -157,14 +157,20 @@ func TestZeroKeys(t *testing.T) {
 			_, err := RewrapEnvelope(VaultKey{}, EnvelopeKey{k: newKey()}, EnvelopeContext{})
 			return err
 		},
-		"NewPartKey":    func() error { _, _, err := NewPartKey(EnvelopeKey{}, PartContext{}); return err },
-		"OpenPartKey":   func() error { _, err := OpenPartKey(EnvelopeKey{}, wrap, PartContext{}); return err },
-		"SealPart":      func() error { _, err := SealPart(PartKey{}, "", nil); return err },
-		"OpenPart":      func() error { _, err := OpenPart(PartKey{}, strings.NewReader(""), 0); return err },
-		"SealHouse":     func() error { _, err := SealHouse(HouseKey{}, HouseName, a, nil); return err },
-		"OpenHouse":     func() error { _, err := OpenHouse(HouseKey{}, HouseName, a, wrap); return err },
-		"VerifyPin":     func() error { return VerifyPin(HouseKey{}, PinStatement{}, MACPin(HouseKey{}, PinStatement{})) },
-		"VerifyBrowser": func() error { return VerifyBrowser(HouseKey{}, a, u, MACBrowser(HouseKey{}, a, u)) },
+		"NewPartKey":  func() error { _, _, err := NewPartKey(EnvelopeKey{}, PartContext{}); return err },
+		"OpenPartKey": func() error { _, err := OpenPartKey(EnvelopeKey{}, wrap, PartContext{}); return err },
+		"SealPart":    func() error { _, err := SealPart(PartKey{}, "", nil); return err },
+		"OpenPart":    func() error { _, err := OpenPart(PartKey{}, strings.NewReader(""), 0); return err },
+		"SignRoster":  func() error { _, err := SignRoster(VaultKey{}, v, 1, nil); return err },
+		"SealInvitation": func() error {
+			_, err := SealInvitation(VaultKey{}, [32]byte{}, InvitationContext{})
+			return err
+		},
+		"OpenInvitation": func() error { _, err := OpenInvitation(VaultKey{}, wrap, InvitationContext{}); return err },
+		"SealHouse":      func() error { _, err := SealHouse(HouseKey{}, HouseName, a, nil); return err },
+		"OpenHouse":      func() error { _, err := OpenHouse(HouseKey{}, HouseName, a, wrap); return err },
+		"VerifyPin":      func() error { return VerifyPin(HouseKey{}, PinStatement{}, MACPin(HouseKey{}, PinStatement{})) },
+		"VerifyBrowser":  func() error { return VerifyBrowser(HouseKey{}, a, u, MACBrowser(HouseKey{}, a, u)) },
 	}
 	for name, f := range tests {
 		if err := f(); !errors.Is(err, ErrKey) {

@@ -105,6 +105,9 @@ func families() []family {
 		{"part-key", partKeyVectors}, {"part", partVectors},
 		{"generation", generationVectors}, {"binding", bindingVectors},
 		{"pin", pinVectors}, {"holder", holderVectors}, {"browser", browserVectors}, {"house", houseVectors},
+		{"house-channel", houseItemVectors(HouseChannel, "https://example.org/hook")},
+		{"house-letter", houseItemVectors(HouseLetter, "anna@example.org\nA passkey was added.")},
+		{"roster", rosterVectors}, {"invitation", invitationVectors}, {"accept", acceptVectors}, {"decoy", decoyVectors},
 	}
 }
 
@@ -153,6 +156,7 @@ func (v vector) wrongEach(class string, names ...string) []named {
 func other(s string) string {
 	words := map[string]string{
 		"audio": "words", "say": "upload", "audio+words": "nothing", "label": "name", "0": "1", "1": "0",
+		"channel": "letter", "letter": "channel", "guardian": "holder",
 	}
 	if w, is := words[s]; is {
 		return w

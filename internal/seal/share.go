@@ -35,7 +35,8 @@ func rosterContext(vault hearkeep.VaultID, n hearkeep.Generation, entries []byte
 // generation's own key: 0x01 ‖ signature (64) ‖ entries in ascending order of
 // account. Whoever makes generation n+1 seals it to these keys and never to
 // those of bare rows, which anybody who writes rows could exchange. A token's
-// key is refused with ErrToken, an empty or overlong roster with ErrFormat.
+// key is refused with ErrToken, and with ErrFormat a roster that is empty or
+// overlong, that names an account twice, or in it an unknown As.
 func SignRoster(by VaultKey, vault hearkeep.VaultID, n hearkeep.Generation, members []RosterMember) ([]byte, error) {
 	if err := by.whole(); err != nil {
 		return nil, err
@@ -46,8 +47,11 @@ func SignRoster(by VaultKey, vault hearkeep.VaultID, n hearkeep.Generation, memb
 	members = slices.SortedFunc(slices.Values(members), func(a, b RosterMember) int { return bytes.Compare(a.Account[:], b.Account[:]) })
 	var entries []byte
 	for i, m := range members {
+		if m.Public.key == nil {
+			return nil, ErrKey
+		}
 		as, ok := rosterLetter(m.As)
-		if !ok || m.Public.Bytes() == nil || i > 0 && m.Account == members[i-1].Account {
+		if !ok || i > 0 && m.Account == members[i-1].Account {
 			return nil, fmt.Errorf("%w: a member of a roster", ErrFormat)
 		}
 		entries = append(append(append(entries, m.Account[:]...), as), m.Public.Bytes()...)
@@ -190,8 +194,9 @@ func VerifyAcceptance(secret [32]byte, a Acceptance, mac []byte) error {
 }
 
 // DecoyCredential makes up the n-th passkey of a name that may have none: the
-// same 32 bytes each time, which nobody without the house key can tell from a
-// real one's id. nil of the zero key.
+// same 32 bytes each time, which nobody without the house key can tell from
+// random ones. Ids of other lengths than 32 bytes are for the caller to hide.
+// nil of the zero key.
 func DecoyCredential(hk HouseKey, name string, n int) []byte {
 	return mac(hk, labelHouseDecoy, contextOf(purposeDecoy).text(name).bytes(binary.BigEndian.AppendUint32(nil, uint32(n))))
 }

@@ -129,8 +129,8 @@ func TestPurposesAreApart(t *testing.T) {
 	all := []purpose{
 		purposePassphrase, purposeKit, purposePasskey, purposeAccountKey, purposeVaultKey, purposeEnvelope,
 		purposeUnlockers, purposeAccountPrivate, purposeSession, purposeToken, purposePart,
-		purposeHouseTimer, purposeHouseLabel, purposeHouseName,
-		purposeGeneration, purposeBinding, purposePin, purposeBrowser,
+		purposeHouseTimer, purposeHouseLabel, purposeHouseName, purposeHouseChannel, purposeHouseLetter, purposeInvitation,
+		purposeGeneration, purposeBinding, purposePin, purposeHolder, purposeBrowser, purposeRoster, purposeAccept, purposeDecoy,
 	}
 	for _, a := range all {
 		wrap := must(sealUnder(k, contextOf(a).id(id), k[:]))
@@ -160,6 +160,7 @@ func FuzzWraps(f *testing.F) {
 		must(WrapSession(secret, ak, SessionContext{})),
 		must(WrapToken(secret, vk, TokenContext{})),
 		must(SealHouse(hk, HouseName, a, []byte("Kitchen"))),
+		must(SealInvitation(vk, secret, InvitationContext{})),
 		{},
 	} {
 		f.Add(w)
@@ -187,5 +188,7 @@ func FuzzWraps(f *testing.F) {
 		check("OpenToken", err, func() bool { return *v.v.ikm == *vk.v.ikm && *v.v.wrap == *vk.v.wrap })
 		name, err := OpenHouse(hk, HouseName, a, w)
 		check("OpenHouse", err, func() bool { return string(name) == "Kitchen" })
+		link, err := OpenInvitation(vk, w, InvitationContext{})
+		check("OpenInvitation", err, func() bool { return link == secret })
 	})
 }

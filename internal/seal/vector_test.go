@@ -298,10 +298,44 @@ func openers() map[string]func(*testing.T, vector) ([]byte, error) {
 		"browser": func(t *testing.T, v vector) ([]byte, error) {
 			return nil, VerifyBrowser(HouseKey{k: v.key(t, "house-key")}, v.id(t, "account"), v.id(t, "random"), v.body)
 		},
-		"house": func(t *testing.T, v vector) ([]byte, error) {
-			return OpenHouse(HouseKey{k: v.key(t, "house-key")}, HousePurpose(v.must(t, "purpose")), v.id(t, "id"), v.body)
+		"house":         openHouseVector,
+		"house-channel": openHouseVector,
+		"house-letter":  openHouseVector,
+		"roster": func(t *testing.T, v vector) ([]byte, error) {
+			members, err := OpenRoster(v.hex(t, "by"), v.id(t, "vault"), hearkeep.Generation(v.uint(t, "generation")), v.body)
+			var all []byte
+			for _, m := range members {
+				all = append(append(append(all, m.Account[:]...), m.As...), m.Public.Bytes()...)
+			}
+			return all, err
+		},
+		"invitation": func(t *testing.T, v vector) ([]byte, error) {
+			secret, err := OpenInvitation(vaultKeyFrom(v.key(t, "s")), v.body, InvitationContext{
+				Vault: v.id(t, "vault"), Generation: hearkeep.Generation(v.uint(t, "generation")), Invitation: v.id(t, "invitation"),
+				As: v.must(t, "as"), Past: v.uint(t, "past") == 1, Expires: v.time(t, "expires"),
+			})
+			if err != nil {
+				return nil, err
+			}
+			return secret[:], nil
+		},
+		"accept": func(t *testing.T, v vector) ([]byte, error) {
+			public, err := ParseAccountPublic(v.hex(t, "public"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return nil, VerifyAcceptance(*v.key(t, "secret"), Acceptance{
+				Invitation: v.id(t, "invitation"), Vault: v.id(t, "vault"), Account: v.id(t, "account"), Public: public,
+			}, v.body)
+		},
+		"decoy": func(t *testing.T, v vector) ([]byte, error) {
+			return DecoyCredential(HouseKey{k: v.key(t, "house-key")}, v.must(t, "name"), int(v.uint(t, "n"))), nil
 		},
 	}
+}
+
+func openHouseVector(t *testing.T, v vector) ([]byte, error) {
+	return OpenHouse(HouseKey{k: v.key(t, "house-key")}, HousePurpose(v.must(t, "purpose")), v.id(t, "id"), v.body)
 }
 
 func openEnvelopeVector(t *testing.T, v vector) ([]byte, error) {
