@@ -47,7 +47,7 @@ what is somebody else's answer alike. Requests with members, or a query, that th
 // newDocument describes the rows of a table that belong to the API.
 func newDocument(rows []route) (*document, error) {
 	d := &document{
-		rows: rows, schemas: huma.NewMapRegistry("#/components/schemas/", schemaName), of: map[reflect.Type]*huma.Schema{},
+		rows: rows, schemas: huma.NewMapRegistry(schemasAt, schemaName), of: map[reflect.Type]*huma.Schema{},
 	}
 	d.api = &huma.OpenAPI{
 		OpenAPI:    "3.1.0",
@@ -55,25 +55,45 @@ func newDocument(rows []route) (*document, error) {
 		Servers:    []*huma.Server{{URL: "/", Description: "This keep"}},
 		Components: &huma.Components{Schemas: d.schemas, SecuritySchemes: securitySchemes()},
 	}
-	d.schemas.Schema(reflect.TypeFor[problem](), true, "")
+	d.api.Components.Responses = map[string]*huma.Response{"Problem": {
+		Description: "A failure (RFC 9457)",
+		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: d.schemas.Schema(reflect.TypeFor[problem](), true, "")}},
+	}}
+	d.schemas.Schema(reflect.TypeFor[eventJSON](), true, "") // the data of an event
 	for _, row := range rows {
 		if e := row.described(); e != nil {
 			d.api.AddOperation(d.operation(row, e))
 		}
 	}
-	for _, s := range d.schemas.Map() {
-		neverNull(s)
+	for name, s := range d.schemas.Map() {
+		refine(s, d.schemas.TypeFromRef(schemasAt+name))
 	}
 	var err error
 	d.body, err = json.Marshal(d.api)
 	return d, err
 }
 
-// neverNull says of arrays what is true: they may be empty and are never null.
-func neverNull(s *huma.Schema) {
-	for _, member := range s.Properties {
-		if member.Type == huma.TypeArray {
-			member.Nullable = false
+const schemasAt = "#/components/schemas/"
+
+// refine says of a type's members what huma does not know: lists may be empty
+// and are never null, and ids are 32 hexadecimal digits.
+func refine(s *huma.Schema, t reflect.Type) {
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		member := s.Properties[name]
+		if member == nil {
+			continue
+		}
+		of, is := t.Field(i).Type, member
+		if of.Kind() == reflect.Slice && is.Type == huma.TypeArray {
+			member.Nullable, of, is = false, of.Elem(), is.Items
+		}
+		if of.Kind() == reflect.Pointer {
+			of = of.Elem()
+		}
+		if of.Kind() == reflect.Array && of.Len() == 16 && is.Type == huma.TypeString {
+			is.Pattern = "^[0-9a-f]{32}$"
+			is.PrecomputeMessages()
 		}
 	}
 }
@@ -178,16 +198,10 @@ func (d *document) responses(row route, e *endpoint) map[string]*huma.Response {
 		all[strconv.Itoa(http.StatusNotModified)] = &huma.Response{Description: "It is what If-None-Match names"}
 	}
 	for _, status := range failures {
-		all[strconv.Itoa(status)] = d.problem(http.StatusText(status))
+		all[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/Problem"}
 	}
-	all["default"] = d.problem("Any other failure")
+	all["default"] = &huma.Response{Ref: "#/components/responses/Problem"}
 	return all
-}
-
-func (d *document) problem(text string) *huma.Response {
-	return &huma.Response{Description: text, Content: map[string]*huma.MediaType{
-		"application/problem+json": {Schema: d.schemas.Schema(reflect.TypeFor[problem](), true, "")},
-	}}
 }
 
 var wildcard = regexp.MustCompile(`\{\w+\}`)
