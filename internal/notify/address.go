@@ -37,10 +37,11 @@ func (d *Desk) Check(kind, address string) (string, error) {
 // checkEmail takes one bare address in ASCII, and folds it to lower case:
 // servers that tell Anna from anna are extinct, and people write both.
 func checkEmail(address string) (string, error) {
-	folded := strings.ToLower(strings.TrimSpace(address))
+	address = strings.TrimSpace(address)
+	folded := strings.ToLower(address)
 	local, domain, _ := strings.Cut(folded, "@")
 	parsed, err := mail.ParseAddress(folded)
-	if err != nil || parsed.Name != "" || parsed.Address != folded ||
+	if err != nil || !visible(address) || parsed.Name != "" || parsed.Address != folded ||
 		len(folded) > maxEmail || len(local) > maxLocal || !dotAtom(local) || !hostName(domain) {
 		return "", hearkeep.Errorf(hearkeep.Invalid, "This is not an e-mail address that letters can go to.").
 			WithHint("Write the address alone, such as anna@example.org; of a domain with other letters than a to z, its xn-- form.")
@@ -54,6 +55,12 @@ func checkEmail(address string) (string, error) {
 func dotAtom(s string) bool {
 	const atoms = "abcdefghijklmnopqrstuvwxyz0123456789.!#$%&'*+-/=?^_`{|}~"
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(atoms, r) })
+}
+
+// visible reports whether s is nothing but visible ASCII. It is asked before s
+// is folded: there are other letters whose lower case is in ASCII.
+func visible(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 // hostName reports whether s is a name in the DNS, in lower case.
@@ -77,12 +84,13 @@ type hosts map[string]bool
 func parseHosts(list []string) (hosts, error) {
 	h := hosts{}
 	for _, entry := range list {
+		ascii := visible(entry)
 		entry = strings.ToLower(entry)
 		host, port, err := net.SplitHostPort(entry)
 		if err != nil { // without a port
 			host, port = strings.TrimSuffix(strings.TrimPrefix(entry, "["), "]"), ""
 		}
-		if _, err := netip.ParseAddr(host); err != nil && !hostName(host) || port != "" && !portNumber(port) {
+		if _, err := netip.ParseAddr(host); !ascii || err != nil && !hostName(host) || port != "" && !portNumber(port) {
 			return nil, hearkeep.Errorf(hearkeep.Invalid, "%q is not a host that webhooks may go to.", entry).
 				WithHint("Name hosts as they stand in the webhooks' addresses, such as homeassistant.local or 192.168.1.5:8123.")
 		}
@@ -107,7 +115,7 @@ func (h hosts) checkWebhook(address string) (string, error) {
 	invalid := hearkeep.Errorf(hearkeep.Invalid, "This is not a webhook's address.").
 		WithHint("It begins with https:// and has no name, password or # in it.")
 	address = strings.TrimSpace(address)
-	if len(address) > maxURL || strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+	if len(address) > maxURL || !visible(address) {
 		return "", invalid
 	}
 	u, err := url.Parse(address)

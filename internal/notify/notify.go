@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
@@ -54,6 +55,7 @@ type Desk struct {
 	hooks  *http.Client
 	inside hosts
 	wake   chan struct{} // something was queued
+	poll   time.Duration
 }
 
 // New returns a Desk. It sends what is queued once Run runs.
@@ -65,7 +67,10 @@ func New(c Config) (*Desk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
 	}
-	return &Desk{Config: c, inside: inside, hooks: hookClient(dialer{inside: inside, own: ownNetworks}), wake: make(chan struct{}, 1)}, nil
+	return &Desk{
+		Config: c, inside: inside, poll: poll, wake: make(chan struct{}, 1),
+		hooks: hookClient(dialer{inside: inside, own: ownNetworks}),
+	}, nil
 }
 
 // Can reports whether this keep can send letters of a kind: e-mail needs a

@@ -11,7 +11,7 @@ import (
 
 const (
 	workers = 4                // letters under way at one time
-	poll    = time.Second      // how often the queue is looked at when nothing was queued here
+	poll    = time.Second      // how often the queue is looked at for what waits, or came from elsewhere
 	lease   = 2 * time.Minute  // a letter under way is nobody else's for so long; more than any sending lasts
 	grace   = 5 * time.Second  // for letters under way when the program ends
 	pause   = 10 * time.Second // after the store failed
@@ -34,53 +34,53 @@ func wait(attempts int) time.Duration {
 // seconds. A store that fails is tried again, and keeps letters from going out
 // meanwhile: what cannot be noted would be sent twice.
 func (d *Desk) Run(ctx context.Context) error {
-	r := run{desk: d, ended: make(chan store.Delivery)}
+	s := shift{desk: d, ended: make(chan store.Delivery)}
 	sending, breakOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer breakOff()
-	tick := time.NewTicker(poll)
+	tick := time.NewTicker(d.poll)
 	defer tick.Stop()
 	look := true // what a run before left behind
 	for ctx.Err() == nil {
-		if err := r.turn(ctx, sending, look); err != nil && ctx.Err() == nil {
+		if err := s.turn(ctx, sending, look); err != nil && ctx.Err() == nil {
 			d.Log.Error("letters wait: the store failed", "err", err)
-			r.rest(ctx, pause)
+			s.rest(ctx, pause)
 		}
 		look = false
 		select {
 		case <-ctx.Done():
 		case <-d.wake:
 			look = true
-		case row := <-r.ended:
-			r.take(row)
+		case row := <-s.ended:
+			s.take(row)
 			look = true // there may be more than there were workers
 		case <-tick.C:
-			look = r.due(ctx)
+			look = s.due(ctx)
 		}
 	}
-	r.finish(sending, breakOff)
+	s.finish(sending, breakOff)
 	return nil
 }
 
-// run is what one call of Run has under way.
-type run struct {
+// shift is what one call of Run has under way.
+type shift struct {
 	desk  *Desk
 	ended chan store.Delivery // how it went
 	busy  int
 	done  []store.Delivery // to be noted
 }
 
-func (r *run) take(row store.Delivery) {
-	r.busy--
-	r.done = append(r.done, row)
+func (s *shift) take(row store.Delivery) {
+	s.busy--
+	s.done = append(s.done, row)
 }
 
 // due reports whether anything is, without taking the store's writer.
-func (r *run) due(ctx context.Context) bool {
-	if r.busy >= workers {
+func (s *shift) due(ctx context.Context) bool {
+	if s.busy >= workers {
 		return false
 	}
 	var rows []store.Delivery
-	err := r.desk.Store.View(ctx, func(tx *store.Tx) (err error) {
+	err := s.desk.Store.View(ctx, func(tx *store.Tx) (err error) {
 		rows, err = tx.Letters.DueDeliveries(ctx, time.Now(), 1)
 		return err
 	})
@@ -90,17 +90,17 @@ func (r *run) due(ctx context.Context) bool {
 // turn notes in one transaction how letters went and which are under way now,
 // and then sends those. Two desks on one store never take the same: the
 // transaction puts off what it takes by more than sending can last.
-func (r *run) turn(ctx, sending context.Context, look bool) error {
-	if len(r.done) == 0 && !look {
+func (s *shift) turn(ctx, sending context.Context, look bool) error {
+	if len(s.done) == 0 && !look {
 		return nil
 	}
 	var mine []store.Delivery
-	err := r.desk.Store.Update(ctx, func(tx *store.Tx) (err error) {
-		if err := note(ctx, tx, r.done); err != nil || r.busy >= workers {
+	err := s.desk.Store.Update(ctx, func(tx *store.Tx) (err error) {
+		if err := note(ctx, tx, s.done); err != nil || s.busy >= workers {
 			return err
 		}
 		now := time.Now()
-		if mine, err = tx.Letters.DueDeliveries(ctx, now, workers-r.busy); err != nil {
+		if mine, err = tx.Letters.DueDeliveries(ctx, now, workers-s.busy); err != nil {
 			return err
 		}
 		for i := range mine {
@@ -112,10 +112,10 @@ func (r *run) turn(ctx, sending context.Context, look bool) error {
 	if err != nil {
 		return fmt.Errorf("notify: take letters: %w", err)
 	}
-	r.done = nil
+	s.done = nil
 	for _, row := range mine {
-		r.busy++
-		go func() { r.ended <- r.desk.attempt(sending, row) }()
+		s.busy++
+		go func() { s.ended <- s.desk.attempt(sending, row) }()
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func note(ctx context.Context, tx *store.Tx, rows []store.Delivery) error {
 }
 
 // rest waits while letters under way still end.
-func (r *run) rest(ctx context.Context, d time.Duration) {
+func (s *shift) rest(ctx context.Context, d time.Duration) {
 	over := time.After(d)
 	for {
 		select {
@@ -139,28 +139,28 @@ func (r *run) rest(ctx context.Context, d time.Duration) {
 			return
 		case <-over:
 			return
-		case row := <-r.ended:
-			r.take(row)
+		case row := <-s.ended:
+			s.take(row)
 		}
 	}
 }
 
 // finish waits for letters under way, breaks off what takes longer than grace,
 // and notes how they went.
-func (r *run) finish(ctx context.Context, breakOff func()) {
+func (s *shift) finish(ctx context.Context, breakOff func()) {
 	timer := time.AfterFunc(grace, breakOff)
 	defer timer.Stop()
-	for r.busy > 0 {
-		r.take(<-r.ended)
+	for s.busy > 0 {
+		s.take(<-s.ended)
 	}
-	if len(r.done) == 0 {
+	if len(s.done) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	err := r.desk.Store.Update(ctx, func(tx *store.Tx) error { return note(ctx, tx, r.done) })
+	err := s.desk.Store.Update(ctx, func(tx *store.Tx) error { return note(ctx, tx, s.done) })
 	if err != nil {
-		r.desk.Log.Error("letters were sent, and this could not be noted: they go out again", "letters", len(r.done), "err", err)
+		s.desk.Log.Error("letters were sent, and this could not be noted: they go out again", "letters", len(s.done), "err", err)
 	}
 }
 
