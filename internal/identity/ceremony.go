@@ -54,13 +54,12 @@ func (d *Desk) PasskeyToSignIn(ctx context.Context, name string, from Visitor) (
 	if err != nil {
 		return PasskeyCeremony{}, err
 	}
-	list, err := d.passkeys(rows, false)
-	if err != nil {
-		return PasskeyCeremony{}, err
-	}
+	list := d.passkeys(rows, false)
 	real := ids(list)
-	for n := 0; len(list) < MaxPasskeys; n++ {
-		list = append(list, d.madeUp(folded, n))
+	for n := range MaxPasskeys { // all are made, for the same work
+		if made := d.madeUp(folded, n); len(list) < MaxPasskeys {
+			list = append(list, made)
+		}
 	}
 	return d.ask(ctx, ceremony{For: forSignIn, Account: account.ID}, list, real, nil)
 }
@@ -75,22 +74,18 @@ func (d *Desk) madeUp(name string, n int) shown {
 }
 
 // passkeys lists those of rows that this origin can use; unlocking only those
-// that unlock.
-func (d *Desk) passkeys(rows []store.Unlocker, unlocking bool) ([]shown, error) {
+// that unlock. A damaged row is no passkey.
+func (d *Desk) passkeys(rows []store.Unlocker, unlocking bool) []shown {
 	var list []shown
 	for _, u := range rows {
 		if u.Kind != KindPasskey || unlocking && u.Wrap == nil {
 			continue
 		}
-		p, err := readPasskey(u)
-		if err != nil {
-			return nil, err
-		}
-		if p.Party == d.party.Config.RPID {
+		if p, ok := d.readPasskey(u); ok && p.Party == d.party.Config.RPID {
 			list = append(list, shown{p.Credential.ID, [32]byte(p.Salt)})
 		}
 	}
-	return list, nil
+	return list
 }
 
 func ids(list []shown) (ids [][]byte) {
@@ -112,10 +107,7 @@ func (d *Desk) PasskeyToStepUp(ctx context.Context, who Verified) (PasskeyCeremo
 	if err != nil {
 		return PasskeyCeremony{}, err
 	}
-	list, err := d.passkeys(rows, true)
-	if err != nil {
-		return PasskeyCeremony{}, err
-	}
+	list := d.passkeys(rows, true)
 	if len(list) == 0 {
 		return PasskeyCeremony{}, hearkeep.Errorf(hearkeep.Invalid, "This account has no passkey that unlocks.").
 			WithHint("A passkey without the PRF extension only signs in. Use your passphrase or recovery kit.")
@@ -223,11 +215,8 @@ func (d *Desk) assert(ctx context.Context, a PasskeyAnswer, what purpose, sessio
 		if u.Kind != KindPasskey {
 			continue
 		}
-		p, err := readPasskey(u)
-		if err != nil {
-			return account, none, err
-		}
-		if !bytes.Equal(p.Credential.ID, answer.RawID) {
+		p, ok := d.readPasskey(u)
+		if !ok || !bytes.Equal(p.Credential.ID, answer.RawID) {
 			continue
 		}
 		if u.Params, err = d.verifyAnswer(c, p, answer); err != nil {

@@ -68,11 +68,15 @@ type passkey struct {
 	Party      string              `json:"rp"`   // the relying party that it was made for
 }
 
-func readPasskey(u store.Unlocker) (p passkey, err error) {
-	if err = json.Unmarshal(u.Params, &p); err != nil || len(p.Salt) != 32 {
-		return p, fmt.Errorf("identity: unlocker %s: not a passkey", u.ID)
+// readPasskey reads a passkey's row. A damaged one is told to the operator: it
+// must not keep anybody from the other ways in.
+func (d *Desk) readPasskey(u store.Unlocker) (p passkey, ok bool) {
+	err := json.Unmarshal(u.Params, &p)
+	if err == nil && len(p.Salt) == 32 && len(p.Credential.ID) > 0 {
+		return p, true
 	}
-	return p, nil
+	d.log.Error("a passkey's row is damaged", "account", u.Account, "unlocker", u.ID)
+	return passkey{}, false
 }
 
 // party is an account as the WebAuthn library sees one.
@@ -93,16 +97,23 @@ func newRelyingParty(origin string) (*webauthn.WebAuthn, error) {
 	if err != nil || u.Hostname() == "" {
 		return nil, errors.New("identity: passkeys need to know where browsers reach the portal")
 	}
-	host := u.Hostname()
+	host, port := strings.ToLower(u.Hostname()), u.Port()
 	if _, err := netip.ParseAddr(host); err == nil {
 		return nil, fmt.Errorf("identity: browsers make no passkeys for an address of numbers (%s)", host)
 	}
 	if u.Scheme != "https" && host != "localhost" && !strings.HasSuffix(host, ".localhost") {
 		return nil, fmt.Errorf("identity: browsers make no passkeys without TLS (%s)", host)
 	}
+	if err := protocol.ValidateRPID(host); err != nil {
+		return nil, fmt.Errorf("identity: passkeys cannot be bound to %s: %w", host, err)
+	}
+	reached := u.Scheme + "://" + host
+	if port != "" && port != map[string]string{"https": "443", "http": "80"}[u.Scheme] {
+		reached += ":" + port
+	}
 	timeout := webauthn.TimeoutConfig{Enforce: true, Timeout: CeremonyLife, TimeoutUVD: CeremonyLife}
 	return webauthn.New(&webauthn.Config{
-		RPID: host, RPDisplayName: "Hearkeep", RPOrigins: []string{u.Scheme + "://" + u.Host},
+		RPID: host, RPDisplayName: "Hearkeep", RPOrigins: []string{reached},
 		AttestationPreference: protocol.PreferNoAttestation,
 		// An authenticator's PRF has one secret for verified people and one for
 		// whoever is present: always ask for the first.
@@ -115,7 +126,7 @@ func newRelyingParty(origin string) (*webauthn.WebAuthn, error) {
 
 func errNoPasskeys(err error) error {
 	return hearkeep.Errorf(hearkeep.Unavailable, "Passkeys do not work at this address.").
-		WithHint("Browsers allow them on https with a host name, or on localhost. Use your passphrase or recovery kit.").Because(err)
+		WithHint("They need https and a domain name, such as keep.example, or localhost. Use your passphrase or recovery kit.").Because(err)
 }
 
 // NewPasskey begins to add one. Needs Fresh.
@@ -157,11 +168,9 @@ func (d *Desk) passkeysOf(ctx context.Context, who Verified) (party, error) {
 		if u.Kind != KindPasskey {
 			continue
 		}
-		key, err := readPasskey(u)
-		if err != nil {
-			return p, err
+		if key, ok := d.readPasskey(u); ok {
+			p.credentials = append(p.credentials, key.Credential)
 		}
-		p.credentials = append(p.credentials, key.Credential)
 	}
 	if len(p.credentials) >= MaxPasskeys {
 		return p, hearkeep.Errorf(hearkeep.Conflict, "There are %d passkeys already.", MaxPasskeys).WithHint("Remove one first.")

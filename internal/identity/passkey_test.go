@@ -472,6 +472,26 @@ func TestRemovedPasskey(t *testing.T) {
 	}
 }
 
+// A damaged row keeps nobody from the other ways in.
+func TestDamagedPasskey(t *testing.T) {
+	k, ctx := openKeep(t), t.Context()
+	in, _ := k.create(t, "Anna")
+	in = k.addPasskey(t, in, newKey(t), random32())
+	key, prf := newKey(t), random32()
+	_, rows := k.rows(t, in.Who.Account())
+	in = k.addPasskey(t, in, key, prf)
+	damaged := rows[slices.IndexFunc(rows, func(u store.Unlocker) bool { return u.Kind == identity.KindPasskey })]
+	damaged.Params = []byte("{}")
+	k.update(t, func(tx *store.Tx) error { return tx.Identity.SetUnlocker(ctx, damaged) })
+	if _, _, err := k.desk.SignInWithPasskey(ctx, key.get(t, k.toSignIn(t, "Anna"), prf), at("10.0.0.1")); err != nil {
+		t.Errorf("the other passkey: %v", err)
+	}
+	in = k.addPasskey(t, in, newKey(t), nil)
+	if _, err := k.desk.RemoveWay(ctx, in.Who, damaged.ID, at("10.0.0.1")); err != nil {
+		t.Errorf("removing it: %v", err)
+	}
+}
+
 // Whoever writes rows can let a key of their own answer, and opens nothing by it.
 func TestRowWritersPasskey(t *testing.T) {
 	k, ctx := openKeep(t), t.Context()
@@ -516,7 +536,8 @@ func TestPasskeysNeedAHostName(t *testing.T) {
 	}{
 		{"https://keep.example", true}, {"https://keep.example:8443", true}, {"http://localhost:8484", true},
 		{"http://127.0.0.1:8484", false}, {"https://192.168.1.4", false}, {"https://[::1]:8484", false},
-		{"http://keep.example", false}, {"", false}, {"::", false},
+		{"https://Keep.Example:443", true}, {"https://raspberrypi", false}, {"https://keep.local", true},
+		{"http://keep.example", false}, {"", false}, {"::", false}, {"https://_", false},
 	} {
 		k.config.Origin = tc.origin
 		k.restart(t)

@@ -111,8 +111,8 @@ func (d *Desk) prove(ctx context.Context, who Verified, proof Proof) (store.Unlo
 		if err != nil {
 			return u, none, err
 		}
-		if u.Account != account { // the ceremony was of this session: cannot be
-			return u, none, d.errProof(KindPasskey, nil)
+		if u.Account != account { // a ceremony of this session is of its account
+			return u, none, forStepUp.refuse(nil)
 		}
 		if u.Wrap == nil || len(proof.Passkey.PRF) == 0 {
 			return u, none, errCannotUnlock()
@@ -234,7 +234,7 @@ func (d *Desk) EndSession(ctx context.Context, who Verified, id string) error {
 		return hearkeep.Errorf(hearkeep.NotFound, "There is no such session.").WithHint("It may have ended already.")
 	})
 	if err != nil {
-		return fmt.Errorf("identity: end session %s: %w", clip(id, 16), err)
+		return fmt.Errorf("identity: end a session of %s: %w", who.Account(), err)
 	}
 	return nil
 }

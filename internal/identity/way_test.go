@@ -541,6 +541,47 @@ func TestChangeDuringRemoval(t *testing.T) {
 	}
 }
 
+// between runs something before the next transaction that writes.
+type between struct {
+	store.Store
+	then func()
+}
+
+func (b *between) Update(ctx context.Context, fn func(*store.Tx) error) error {
+	if then := b.then; then != nil {
+		b.then = nil
+		then()
+	}
+	return b.Store.Update(ctx, fn)
+}
+
+// An unlocker that is removed while somebody signs in with it signs nobody in.
+func TestSignInDuringRemoval(t *testing.T) {
+	k, ctx := openKeep(t), t.Context()
+	in, _ := k.create(t, "Anna")
+	gate := &between{Store: k.store}
+	remover := k.desk
+	k.config.Store = gate
+	k.restart(t)
+	gate.then = func() {
+		if _, err := remover.RemoveWay(ctx, in.Who, k.way(t, in.Who, identity.KindPassphrase).ID, at("10.0.0.1")); err != nil {
+			t.Error(err)
+		}
+	}
+	got, err := k.desk.SignIn(ctx, "Anna", passphrase, at("10.0.0.2"))
+	wantCode(t, "signing in meanwhile", err, hearkeep.Conflict)
+	if got.Cookie != "" {
+		t.Error("it signed in")
+	}
+	k.view(t, func(tx *store.Tx) error {
+		sessions, err := tx.Identity.Sessions(ctx, in.Who.Account())
+		if err != nil || len(sessions) != 1 {
+			t.Errorf("got %d sessions, %v, want the remover's", len(sessions), err)
+		}
+		return nil
+	})
+}
+
 // The tokens of an account end with the keys that it had, and so do the
 // invitations that it accepted with them.
 func TestRemovalEndsTokens(t *testing.T) {
@@ -548,7 +589,25 @@ func TestRemovalEndsTokens(t *testing.T) {
 	in, _ := k.create(t, "Anna")
 	bert, _ := k.create(t, "Bert")
 	vault := hearkeep.NewID[hearkeep.VaultID]()
+	var house hearkeep.HouseholdID
+	invite := func(tx *store.Tx, account hearkeep.AccountID) error {
+		i := store.Invitation{
+			ID: hearkeep.NewID[hearkeep.InvitationID](), Hash: identity.SecretHash(account.String()), Household: house,
+			Vault: vault, Generation: 1, By: bert.Who.Account(), Role: "member", As: "holder", Sealed: []byte{1},
+			Created: time.Now(), Expires: time.Now().Add(time.Hour),
+		}
+		if err := tx.Houses.InsertInvitation(ctx, i); err != nil {
+			return err
+		}
+		i.Account, i.Public, i.MAC = account, []byte{1}, []byte{1}
+		return tx.Houses.AcceptInvitation(ctx, i, time.Now())
+	}
 	k.update(t, func(tx *store.Tx) error {
+		m, err := tx.Houses.Member(ctx, in.Who.Account())
+		if err != nil {
+			return err
+		}
+		house = m.Household
 		if err := tx.Vaults.InsertVault(ctx, store.Vault{ID: vault, Kind: "personal", Created: time.Now()}); err != nil {
 			return err
 		}
@@ -558,6 +617,9 @@ func TestRemovalEndsTokens(t *testing.T) {
 				Wrap: []byte{1}, Created: time.Now(), Expires: time.Now().Add(time.Hour),
 			})
 			if err != nil {
+				return err
+			}
+			if err := invite(tx, a); err != nil {
 				return err
 			}
 		}
@@ -574,6 +636,10 @@ func TestRemovalEndsTokens(t *testing.T) {
 		theirs, err := tx.Vaults.APITokens(ctx, bert.Who.Account())
 		if err != nil || len(theirs) != 1 {
 			t.Errorf("got %d tokens of another, %v, want 1", len(theirs), err)
+		}
+		open, err := tx.Houses.Invitations(ctx, house)
+		if err != nil || len(open) != 1 || open[0].Account != bert.Who.Account() {
+			t.Errorf("got %d invitations, %v, want the other's", len(open), err)
 		}
 		return nil
 	})
