@@ -42,7 +42,7 @@ const (
 	purposePin        purpose = "pin"        // binding, vault, generation, verification key, HPKE key, signed by
 	purposeHolder     purpose = "holder"     // account, vault, generation, verification key, HPKE key
 	purposeBrowser    purpose = "browser"    // account, random
-	purposeRoster     purpose = "roster"     // vault, generation, entries (account, letter, public key; one field)
+	purposeRoster     purpose = "roster"     // vault, generation, entries (account, letter, public key; one field); MAC: the whole roster
 	purposeAccept     purpose = "accept"     // invitation, vault, account, public key
 	purposeDecoy      purpose = "decoy"      // name, n
 )
@@ -58,6 +58,7 @@ const (
 	labelHouseBrowser = prefix + "house-browser"
 	labelHouseDecoy   = prefix + "house-decoy"
 	labelHouseRoster  = prefix + "house-roster"
+	labelHouseInvite  = prefix + "house-invitation"
 	labelAccept       = prefix + "accept-mac"
 	labelPRF          = prefix + "prf" // ‖ 32 random bytes
 	labelKit          = prefix + "kit" // ‖ the kit's 20 bytes

@@ -41,3 +41,24 @@ func TestRosterIsTheProgramsOwn(t *testing.T) {
 		t.Error("a roster's MAC is a pin's")
 	}
 }
+
+// Another keyholder's name, or more than was offered, is not what was made.
+func TestInvitationIsWhoMadeIt(t *testing.T) {
+	hk, by := NewHouseKey(), hearkeep.AccountID{1}
+	c := InvitationContext{Vault: hearkeep.VaultID{1}, Generation: 2, Invitation: hearkeep.InvitationID{3}, As: "holder"}
+	mac := MACInvitation(hk, by, c)
+	if err := VerifyInvitation(hk, by, c, mac); err != nil {
+		t.Errorf("the invitation that was made: got %v", err)
+	}
+	more := c
+	more.Past = true
+	for name, err := range map[string]error{
+		"in another's name": VerifyInvitation(hk, hearkeep.AccountID{2}, c, mac),
+		"with the past":     VerifyInvitation(hk, by, more, mac),
+		"of another house":  VerifyInvitation(NewHouseKey(), by, c, mac),
+	} {
+		if !errors.Is(err, ErrVerify) {
+			t.Errorf("%s: got %v, want %v", name, err, ErrVerify)
+		}
+	}
+}

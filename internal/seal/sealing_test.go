@@ -107,7 +107,7 @@ func families() []family {
 		{"pin", pinVectors}, {"holder", holderVectors}, {"browser", browserVectors}, {"house", houseVectors},
 		{"house-channel", houseItemVectors(HouseChannel, "https://example.org/hook")},
 		{"house-letter", houseItemVectors(HouseLetter, "anna@example.org\nA passkey was added.")},
-		{"roster", rosterVectors}, {"invitation", invitationVectors}, {"accept", acceptVectors}, {"decoy", decoyVectors},
+		{"roster", rosterVectors}, {"roster-mac", rosterMACVectors}, {"invitation", invitationVectors}, {"accept", acceptVectors}, {"decoy", decoyVectors},
 	}
 }
 

@@ -165,6 +165,19 @@ func OpenInvitation(k VaultKey, sealed []byte, c InvitationContext) ([32]byte, e
 	return *b, nil
 }
 
+// MACInvitation authenticates who made an invitation, and what it offers,
+// under the house key: every keyholder has the key that its secret is sealed
+// under, and could offer in another's name what that one alone may. Of the
+// zero key it returns nil, which verifies under no key.
+func MACInvitation(hk HouseKey, by hearkeep.AccountID, c InvitationContext) []byte {
+	return mac(hk, labelHouseInvite, c.context().id(by))
+}
+
+// VerifyInvitation checks what MACInvitation made; ErrVerify where it is not.
+func VerifyInvitation(hk HouseKey, by hearkeep.AccountID, c InvitationContext, mac []byte) error {
+	return verifyMAC(hk, labelHouseInvite, c.context().id(by), mac)
+}
+
 // Acceptance says which account, with which key, accepted an invitation.
 type Acceptance struct {
 	Invitation hearkeep.InvitationID

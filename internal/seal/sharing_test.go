@@ -90,6 +90,15 @@ func rosterVectors(*testing.T) []named {
 	})
 }
 
+func rosterMACVectors(*testing.T) []named {
+	vault, v := idLine("vault")
+	hk := NewHouseKey()
+	roster := must(SignRoster(must(NewVaultKey()), v, gen, newMembers("holder")))
+	good := ok(nil, MACRoster(hk, v, gen, roster), hexLine("house-key", hk.k[:]), vault, intLine("generation", gen), hexLine("roster", roster))
+	return slices.Concat([]named{good}, good.wrongEach("verify", "house-key", "vault", "generation", "roster"),
+		[]named{good.but("flipped MAC", "verify", flip(0)), good.but("truncated MAC", "verify", cut(31)), good.but("empty", "verify", cut(0))})
+}
+
 func invitationVectors(*testing.T) []named {
 	vault, v := idLine("vault")
 	invitation, i := idLine("invitation")

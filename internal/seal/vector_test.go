@@ -309,6 +309,10 @@ func openers() map[string]func(*testing.T, vector) ([]byte, error) {
 			}
 			return all, err
 		},
+		"roster-mac": func(t *testing.T, v vector) ([]byte, error) {
+			return nil, VerifyRoster(HouseKey{k: v.key(t, "house-key")}, v.id(t, "vault"), hearkeep.Generation(v.uint(t, "generation")),
+				v.hex(t, "roster"), v.body)
+		},
 		"invitation": func(t *testing.T, v vector) ([]byte, error) {
 			secret, err := OpenInvitation(vaultKeyFrom(v.key(t, "s")), v.body, InvitationContext{
 				Vault: v.id(t, "vault"), Generation: hearkeep.Generation(v.uint(t, "generation")), Invitation: v.id(t, "invitation"),

@@ -41,6 +41,12 @@ func (p *plans) note(d *database) {
 // asked while somebody waits may walk through one of them.
 var large = []string{"recordings", "parts", "tombstones", "erasures", "ledger_entries", "ledger_hashes", "deliveries", "keyholders", "sessions", "r", "p"}
 
+// patient are statements that may walk: nobody waits for them.
+var patient = []string{
+	"DELETE FROM deliveries WHERE state <>",           // a job, once in a while
+	"SELECT count(*) FROM deliveries WHERE state = ?", // doctor
+}
+
 // check fails where a statement walks through a large table, or sorts what it
 // found in one of them before it gives out a page.
 func (p *plans) check(t *testing.T, d *database) {
@@ -50,8 +56,8 @@ func (p *plans) check(t *testing.T, d *database) {
 		if !slices.Contains([]string{"SELECT", "INSERT", "UPDATE", "DELETE"}, verb) {
 			continue // BEGIN and such
 		}
-		if strings.HasPrefix(q, "DELETE FROM deliveries WHERE state <>") {
-			continue // once in a while, with nobody waiting
+		if slices.ContainsFunc(patient, func(begin string) bool { return strings.HasPrefix(q, begin) }) {
+			continue
 		}
 		explained++
 		for _, step := range explain(t, d, q) {

@@ -102,6 +102,14 @@ func deliveries(t *testing.T, open Opener) {
 		wantErr(t, "SetDelivery, absent", tx.Letters.SetDelivery(ctx, absent), store.ErrNotFound)
 		return nil
 	})
+	view(t, st, func(tx *store.Tx) error {
+		for state, want := range map[string]int{"queued": 1, "sent": 1, "failed": 1, "lost": 0} {
+			n, err := tx.Letters.CountDeliveries(ctx, state)
+			wantErr(t, "CountDeliveries", err, nil)
+			equal(t, "CountDeliveries "+state, n, want)
+		}
+		return nil
+	})
 	st = reopen()
 	due("what waits for another attempt", noon.Add(time.Minute), 10, bens)
 	view(t, st, func(tx *store.Tx) error {
