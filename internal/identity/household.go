@@ -130,9 +130,16 @@ func asAdmin(ctx context.Context, tx *store.Tx, who Verified) (store.Member, err
 		return store.Member{}, err
 	}
 	if err != nil || m.Role != roleAdmin {
-		return store.Member{}, hearkeep.Errorf(hearkeep.NotFound, "There is no such page.").Because(err)
+		return store.Member{}, errNothing(err)
 	}
 	return m, nil
+}
+
+// errNothing answers what is not there and what is not theirs to manage, in
+// the words of the other rooms.
+func errNothing(err error) error {
+	return hearkeep.Errorf(hearkeep.NotFound, "There is nothing here.").
+		WithHint("It may have been erased, or its time may be over.").Because(err)
 }
 
 // change runs what who does to a household in one transaction.
@@ -245,7 +252,7 @@ func managed(ctx context.Context, tx *store.Tx, who Verified, account hearkeep.A
 		return store.Member{}, err
 	}
 	if err != nil || m.Household != admin.Household {
-		return store.Member{}, hearkeep.Errorf(hearkeep.NotFound, "There is no such page.").Because(err)
+		return store.Member{}, errNothing(err)
 	}
 	return m, nil
 }

@@ -166,7 +166,7 @@ func withdrawable(ctx context.Context, tx *store.Tx, account hearkeep.AccountID,
 			return i, hearkeep.RoleAdmin, nil
 		}
 	}
-	return store.Invitation{}, "", hearkeep.Errorf(hearkeep.NotFound, "There is no such page.")
+	return store.Invitation{}, "", errNothing(nil)
 }
 
 // endInvitations removes those of a household that are meant.
