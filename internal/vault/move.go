@@ -36,6 +36,7 @@ func Move(ctx context.Context, from, to *Room, ids ...hearkeep.RecordingID) (Rec
 	if err := mayMove(from, to, ids); err != nil {
 		return Receipt{}, err
 	}
+	ids = unique(ids)
 	k := from.keep
 	if err := k.finishMoves(ctx); err != nil {
 		return Receipt{}, err
@@ -98,8 +99,17 @@ func together(from, to *Room) error {
 	return to.keyholder()
 }
 
+func unique(ids []hearkeep.RecordingID) (out []hearkeep.RecordingID) {
+	for _, id := range ids {
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
 // claimMoves marks recordings as being moved, all of them or none, so that
-// none is moved twice at once. One that is named twice is refused likewise.
+// none is moved twice at once.
 func (k *Keep) claimMoves(ids []hearkeep.RecordingID) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()

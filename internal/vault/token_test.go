@@ -495,3 +495,26 @@ func TestTokenOnAFullDisk(t *testing.T) {
 		t.Errorf("its use is not noted: %+v", list)
 	}
 }
+
+// Nothing but a token that was made leads to a Room.
+func FuzzProgram(f *testing.F) {
+	h := vaulttest.New(f)
+	anna := h.Person(f, "Anna")
+	token, made, err := anna.Room.MakeToken(f.Context(), "Fuzz", false, time.Hour)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{"", vault.TokenPrefix, token[:40], token + "=", "hkt_" + strings.Repeat("A", 64), token[:30] + "\n" + token[30:]} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := h.Keep.Program(t.Context(), text)
+		if text == token {
+			return
+		}
+		if err == nil || r != nil {
+			t.Fatalf("%q is not the token %s and opens a Room", text, made.ID)
+		}
+		wantCode(t, "a made-up token", err, hearkeep.Unauthorized)
+	})
+}
