@@ -303,6 +303,7 @@ func (cmd eventsCmd) Run(ctx context.Context, c *console) error {
 			return nil // it was stopped
 		case err == nil:
 			pause = time.Second
+			fmt.Fprintln(c.err, "hearkeep: watching")
 			if err := cmd.follow(c, resp.Body); err != nil {
 				return err
 			}
