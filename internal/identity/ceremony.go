@@ -112,7 +112,8 @@ func (d *Desk) PasskeyToStepUp(ctx context.Context, who Verified) (PasskeyCeremo
 		return PasskeyCeremony{}, hearkeep.Errorf(hearkeep.Invalid, "This account has no passkey that unlocks.").
 			WithHint("A passkey without the PRF extension only signs in. Use your passphrase or recovery kit.")
 	}
-	return d.ask(ctx, ceremony{For: forStepUp, Account: who.Account(), Session: who.Session()}, list, ids(list),
+	// Those that do not unlock may answer too, to be told why not.
+	return d.ask(ctx, ceremony{For: forStepUp, Account: who.Account(), Session: who.Session()}, list, ids(d.passkeys(rows, false)),
 		func(tx *store.Tx) error { return standing(ctx, tx, who) })
 }
 

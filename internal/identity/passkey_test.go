@@ -27,11 +27,16 @@ type key struct {
 
 func newKey(t *testing.T) *key {
 	t.Helper()
-	return &key{
+	k := &key{
 		auth: virtualwebauthn.NewAuthenticator(),
-		cred: virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2),
 		rp:   virtualwebauthn.RelyingParty{ID: "keep.example", Name: "Hearkeep", Origin: origin},
 	}
+	// The virtual authenticator leaves out leading zeros of a coordinate, one
+	// time in 128, and such a key is malformed. A whole one has 77 bytes.
+	for k.cred.Key == nil || len(k.cred.Key.AttestationData()) != 77 {
+		k.cred = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+	}
+	return k
 }
 
 func random32() []byte {
@@ -229,6 +234,15 @@ func TestForeignAssertions(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a passkey that was added since", func(t *testing.T) {
+		c, later := k.toSignIn(t, "Bert"), newKey(t)
+		bert = k.addPasskey(t, bert, later, bprf)
+		_, _, err := k.desk.SignInWithPasskey(ctx, later.get(t, c, bprf), at("10.0.0.1"))
+		wantCode(t, "to a question from before", err, hearkeep.Unauthorized)
+		if _, _, err = k.desk.SignInWithPasskey(ctx, later.get(t, k.toSignIn(t, "Bert"), bprf), at("10.0.0.1")); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("replayed", func(t *testing.T) {
 		a := annas.get(t, k.toSignIn(t, "Anna"), prf)
 		if _, _, err := k.desk.SignInWithPasskey(ctx, a, at("10.0.0.1")); err != nil {
@@ -250,9 +264,6 @@ func TestForeignAssertions(t *testing.T) {
 		_, _, err := k.desk.SignInWithPasskey(ctx, annas.get(t, k.toSignIn(t, "Anna"), prf), at("10.0.0.1"))
 		wantCode(t, "a counter that went back", err, hearkeep.Unauthorized)
 	})
-	if bert.Who.Account() == anna.Who.Account() {
-		t.Fatal("one account")
-	}
 }
 
 // alter flips a bit of a field of an answer.

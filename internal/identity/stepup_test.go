@@ -129,9 +129,12 @@ func TestStepUpIsNotForOthers(t *testing.T) {
 			k.again(t, anna)
 		})
 	}
-	_, err = k.desk.StepUp(ctx, anna.Who, with(annasKey.get(t, ask(anna.Who), nil)), at("10.0.0.1"))
-	if _, message, hint := hearkeep.Explain(err); message != "This passkey signs in, but it cannot unlock your vault." || hint == "" {
-		t.Errorf("without PRF: got %q, %q", message, hint)
+	k.restart(t)
+	for name, key := range map[string]*key{"a browser without PRF": annasKey, "a passkey without PRF": mute} {
+		_, err = k.desk.StepUp(ctx, anna.Who, with(key.get(t, ask(anna.Who), nil)), at("10.0.0.1"))
+		if _, message, hint := hearkeep.Explain(err); message != "This passkey signs in, but it cannot unlock your vault." || hint == "" {
+			t.Errorf("%s: got %q, %q", name, message, hint)
+		}
 	}
 	_, err = k.desk.StepUp(ctx, identity.Verified{}, identity.Proof{Passphrase: passphrase}, at("10.0.0.1"))
 	wantCode(t, "nobody", err, hearkeep.Unauthorized)
