@@ -134,7 +134,7 @@ func (r *Room) arrivalOf(ctx context.Context, l lineage, come []arrival, i store
 	if i.Generation != l.newest().N {
 		return foreign(fmt.Errorf("it is of generation %d, and somebody left since", i.Generation))
 	}
-	secret, err := seal.OpenInvitation(r.keys[i.Generation], i.Sealed, invitationContext(i))
+	secret, err := r.keep.openInvitation(r.keys[i.Generation], i)
 	if err != nil {
 		return foreign(err)
 	}
@@ -153,14 +153,32 @@ func (r *Room) arrivalOf(ctx context.Context, l lineage, come []arrival, i store
 		return foreign(errors.New("who accepted cannot become that"))
 	}
 	var same bool
+	var past hearkeep.Generation
 	err = r.keep.store.View(ctx, func(tx *store.Tx) (err error) {
-		same, err = hasKey(ctx, tx, i.Account, public)
+		if same, err = hasKey(ctx, tx, i.Account, public); err == nil && i.Past {
+			past, err = r.keep.heldSince(ctx, tx, i.Vault, i.By)
+		}
 		return err
 	})
 	if err == nil && !same {
 		return foreign(errors.New("who accepted has other keys now"))
 	}
-	return arrival{seal.RosterMember{Account: i.Account, As: i.As, Public: public}, i.Past, i.ID}, err
+	return arrival{seal.RosterMember{Account: i.Account, As: i.As, Public: public}, past, i.ID}, err
+}
+
+// heldSince is the first generation that an account is pinned to hold, and
+// zero where it holds none: nobody gives more of the past than they have.
+func (k *Keep) heldSince(ctx context.Context, tx *store.Tx, vault hearkeep.VaultID, account hearkeep.AccountID) (hearkeep.Generation, error) {
+	held, err := tx.Vaults.Keyholder(ctx, vault, account)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return 0, err
+	}
+	for _, h := range held {
+		if _, err := k.checkHolder(h); err == nil {
+			return h.Generation, nil
+		}
+	}
+	return 0, nil
 }
 
 // mayBecome reports whether one more may hold a vault as what is said. A
@@ -200,7 +218,7 @@ func (r *Room) noteArrivals(l lineage, come []arrival) func(context.Context, *st
 			to = append(to, a.Account)
 		}
 		for _, a := range come {
-			letter := letterAdded(r.keep.called(r.vault), nameIn(ctx, tx, a.Account), a.As, a.past)
+			letter := letterAdded(r.keep.called(r.vault), nameIn(ctx, tx, a.Account), a.As, a.past > 0)
 			if err := r.keep.tell(ctx, tx, r.about("keyholder added", a.Account), to, letter); err != nil {
 				return err
 			}

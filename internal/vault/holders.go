@@ -77,7 +77,7 @@ func (r *Room) decides() error {
 // it for somebody who has no account here yet.
 type Invitation struct {
 	As   string // "holder", "guardian" or "child"
-	Past bool   // with what was kept before; a child always has it
+	Past bool   // with what was kept before, as far back as who invites opens it; a child always has it
 }
 
 // maxInvitations is how many invitations to one vault may be open.
@@ -102,7 +102,7 @@ func (r *Room) Invite(ctx context.Context, i Invitation) (string, error) {
 		if row.Generation, row.Household, err = r.mayInvite(ctx, tx, row.As); err != nil {
 			return err
 		}
-		if row.Sealed, err = seal.SealInvitation(r.keys[row.Generation], secret, invitationContext(row)); err != nil {
+		if row.Sealed, err = r.keep.sealInvitation(r.keys[row.Generation], secret, row); err != nil {
 			return err
 		}
 		if err := tx.Houses.InsertInvitation(ctx, row); err != nil {
@@ -236,7 +236,7 @@ func (r *Room) GivePast(ctx context.Context, account hearkeep.AccountID) error {
 	if other.Public.Bytes() == nil {
 		return fmt.Errorf("vault: give the past of %s: %w: no key in the roster", r.vault.ID, errAltered)
 	}
-	rows, err := r.pastFor(other, had)
+	rows, err := r.pastFor(other, r.span.From, had)
 	if err != nil {
 		return fmt.Errorf("vault: give the past of %s: %w", r.vault.ID, err)
 	}

@@ -21,7 +21,7 @@ const maxHolders = 32
 // arrival is somebody who comes with a generation.
 type arrival struct {
 	seal.RosterMember
-	past       bool
+	past       hearkeep.Generation // from which on the past is given; zero for none of it
 	invitation hearkeep.InvitationID
 }
 
@@ -76,10 +76,10 @@ func (r *Room) prepare(l lineage, p plan) (s successor, err error) {
 		return s, err
 	}
 	for _, a := range p.come {
-		if !a.past {
+		if a.past == 0 {
 			continue
 		}
-		given, err := r.pastFor(a.RosterMember, nil)
+		given, err := r.pastFor(a.RosterMember, a.past, nil)
 		if err != nil {
 			return s, err
 		}
@@ -93,11 +93,11 @@ func (r *Room) prepare(l lineage, p plan) (s successor, err error) {
 	return s, nil
 }
 
-// pastFor seals the generations that this Room opens, but those that are had
-// already, to a member.
-func (r *Room) pastFor(m seal.RosterMember, had []store.Keyholder) (rows []store.Keyholder, err error) {
+// pastFor seals the generations that this Room opens, from one on and but
+// those that are had already, to a member.
+func (r *Room) pastFor(m seal.RosterMember, from hearkeep.Generation, had []store.Keyholder) (rows []store.Keyholder, err error) {
 	for _, n := range slices.Sorted(maps.Keys(r.keys)) {
-		if slices.ContainsFunc(had, func(h store.Keyholder) bool { return h.Generation == n }) {
+		if n < from || slices.ContainsFunc(had, func(h store.Keyholder) bool { return h.Generation == n }) {
 			continue
 		}
 		h, err := r.keep.holderRow(r.vault.ID, n, r.keys[n], m, nil)
@@ -157,7 +157,7 @@ func (k *Keep) take(ctx context.Context, tx *store.Tx, s successor) error {
 	if err := k.moveDoors(ctx, tx, append(slices.Clone(now.gens), s.gen)); err != nil {
 		return err
 	}
-	if err := s.carryInvitations(ctx, tx); err != nil {
+	if err := k.carryInvitations(ctx, tx, s); err != nil {
 		return err
 	}
 	if !s.vault.ID.IsZero() {
@@ -274,7 +274,7 @@ func (k *Keep) moveDoors(ctx context.Context, tx *store.Tx, gens []store.Generat
 // generation. Where somebody went, or keys were renewed, they end instead:
 // whoever had the generation before could have written one for himself, and
 // only those of the newest generation are honoured.
-func (s successor) carryInvitations(ctx context.Context, tx *store.Tx) error {
+func (k *Keep) carryInvitations(ctx context.Context, tx *store.Tx, s successor) error {
 	open, err := tx.Houses.InvitationsTo(ctx, s.gen.Vault)
 	if err != nil {
 		return err
@@ -287,12 +287,12 @@ func (s successor) carryInvitations(ctx context.Context, tx *store.Tx) error {
 		if ends || slices.ContainsFunc(s.come, func(a arrival) bool { return a.invitation == i.ID }) || i.Generation != s.after.newest().N {
 			continue
 		}
-		secret, err := seal.OpenInvitation(s.old, i.Sealed, invitationContext(i))
+		secret, err := k.openInvitation(s.old, i)
 		if err != nil {
 			continue // nobody's: what does not open is never honoured
 		}
 		i.Generation = s.gen.N
-		if i.Sealed, err = seal.SealInvitation(s.key, secret, invitationContext(i)); err != nil {
+		if i.Sealed, err = k.sealInvitation(s.key, secret, i); err != nil {
 			return err
 		}
 		if err := tx.Houses.InsertInvitation(ctx, i); err != nil {
@@ -300,13 +300,6 @@ func (s successor) carryInvitations(ctx context.Context, tx *store.Tx) error {
 		}
 	}
 	return nil
-}
-
-func invitationContext(i store.Invitation) seal.InvitationContext {
-	return seal.InvitationContext{
-		Vault: i.Vault, Generation: i.Generation, Invitation: i.ID,
-		As: i.As, Past: i.Past, Expires: i.Expires,
-	}
 }
 
 // renew makes the next generation as plan, asked anew each time somebody else
