@@ -3,6 +3,7 @@ package hearkeep
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code says what kind of failure a person is told of.
@@ -27,9 +28,10 @@ const (
 // holds words, names or audio.
 type Error struct {
 	Code    Code
-	Message string // one sentence
-	Hint    string // what to do next; may be empty
-	Err     error  // the chain, may be nil
+	Message string        // one sentence
+	Hint    string        // what to do next; may be empty
+	Wait    time.Duration // when to try again, where that is known
+	Err     error         // the chain, may be nil
 }
 
 // Error gives the operator's view: sentence and chain.
@@ -52,6 +54,13 @@ func Errorf(code Code, format string, args ...any) *Error {
 func (e *Error) WithHint(format string, args ...any) *Error {
 	c := *e
 	c.Hint = fmt.Sprintf(format, args...)
+	return &c
+}
+
+// After returns a copy that also says when to try again.
+func (e *Error) After(wait time.Duration) *Error {
+	c := *e
+	c.Wait = wait
 	return &c
 }
 

@@ -66,7 +66,7 @@ func (d *Desk) PairingCode(ctx context.Context, who Verified, binding hearkeep.B
 func (d *Desk) Redeem(ctx context.Context, code string, from Visitor) (string, error) {
 	attempt := []allowance{{"pair " + network(from.Addr), 10, 6 * time.Second}}
 	if wait := d.attempts.take(time.Now(), attempt); wait > 0 {
-		return "", hearkeep.Errorf(hearkeep.TooMany, "Too many attempts from here.").WithHint("Wait a minute and try again.")
+		return "", hearkeep.Errorf(hearkeep.TooMany, "Too many attempts from here.").WithHint("Wait a minute and try again.").After(wait)
 	}
 	id, hash, ok := readPairingCode(code)
 	if !ok {

@@ -36,7 +36,7 @@ func (d *Desk) AskFarewell(ctx context.Context, name, address string, from Visit
 		{"farewells " + site(from.Addr), 30, time.Minute},
 	}); wait > 0 {
 		return hearkeep.Errorf(hearkeep.TooMany, "Too many attempts from here.").
-			WithHint("Wait %d minutes and try again.", int(wait/time.Minute)+1)
+			WithHint("Wait %d minutes and try again.", int(wait/time.Minute)+1).After(wait)
 	}
 	name, address = foldName(clip(name, 4*maxName)), clip(address, maxAsked)
 	select {

@@ -165,7 +165,7 @@ func (d *Desk) errProof(kind string, err error) error {
 
 func errTooMany(wait time.Duration) error {
 	return hearkeep.Errorf(hearkeep.TooMany, "Too many attempts from here.").
-		WithHint("Wait %d seconds and try again.", int(wait.Round(time.Second)/time.Second)+1)
+		WithHint("Wait %d seconds and try again.", int(wait.Round(time.Second)/time.Second)+1).After(wait)
 }
 
 // Session is one signed-in browser or terminal, as its person sees it.

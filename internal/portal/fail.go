@@ -2,6 +2,8 @@ package portal
 
 import (
 	"bytes"
+	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -73,6 +75,9 @@ func (p *portal) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if pr.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="hearkeep"`)
+	}
+	if told := (*hearkeep.Error)(nil); errors.As(err, &told) && told.Wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(told.Wait.Seconds()))))
 	}
 	if wantsJSON(r) {
 		tellProblem(w, pr)
