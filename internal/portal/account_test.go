@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -512,5 +513,18 @@ func TestSignOutClearsTheBrowser(t *testing.T) {
 	}
 	if !slices.Equal(ended, []string{"hearkeep", "hearkeep-vault"}) {
 		t.Errorf("the cookies %v end", ended)
+	}
+}
+
+// TestPagesDoNotHideTheirFrame: a field of a page with the name of one of the
+// frame's would stand in its place at the head of the page.
+func TestPagesDoNotHideTheirFrame(t *testing.T) {
+	for _, s := range samples() {
+		page := reflect.TypeOf(s.data).Elem()
+		for _, f := range reflect.VisibleFields(reflect.TypeFor[frame]()) {
+			if got, ok := page.FieldByName(f.Name); !ok || len(got.Index) != len(f.Index)+1 {
+				t.Errorf("page %s hides %s", s.name, f.Name)
+			}
+		}
 	}
 }

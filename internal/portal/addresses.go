@@ -3,6 +3,8 @@ package portal
 import (
 	"context"
 	"net/http"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
@@ -151,6 +153,12 @@ func (p *portal) removeAddress(w http.ResponseWriter, r *http.Request, v *visit)
 	return nil
 }
 
+// topicText is a letter's topic as a line of the log.
+func topicText(topic string) string {
+	r, size := utf8.DecodeRuneInString(topic)
+	return string(unicode.ToUpper(r)) + topic[size:]
+}
+
 // lettersPage is the delivery log.
 type lettersPage struct {
 	frame
@@ -171,7 +179,7 @@ func (p *portal) letters(w http.ResponseWriter, r *http.Request, v *visit) error
 	}
 	page := &lettersPage{frame: p.frameOf(v, "What was sent", "account")}
 	for _, s := range all {
-		view := letterView{s.Topic, channelKind(s.Kind), "Waits to be sent", p.clock(s.Created)}
+		view := letterView{topicText(s.Topic), channelKind(s.Kind), "Waits to be sent", p.clock(s.Created)}
 		switch s.State {
 		case "sent":
 			view.State, view.When = "Sent", p.clock(s.Sent)

@@ -70,7 +70,11 @@ func startChromium(t *testing.T) *chromium {
 // tab opens a tab that knows no cookies.
 func (c *chromium) tab(t *testing.T, origin string) *browser {
 	t.Helper()
-	deadline, cancelDeadline := context.WithTimeout(c.ctx, browseWithin)
+	within := browseWithin
+	if os.Getenv("HEARKEEP_SCREENSHOTS") != "" {
+		within *= 6 // four pictures of each page
+	}
+	deadline, cancelDeadline := context.WithTimeout(c.ctx, within)
 	b := &browser{t: t, origin: origin}
 	ctx, cancel := chromedp.NewContext(deadline, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.note))
 	b.ctx = ctx
@@ -106,7 +110,7 @@ func TestInChromium(t *testing.T) {
 		{"doors", doorsInChromium}, {"doors without JavaScript", doorsWithoutJavaScript}, {"vaults", vaultsInChromium},
 		{"push to talk", pushToTalk}, {"ways to push", waysToPush}, {"no microphone", noMicrophone}, {"dropped file", droppedFile},
 		{"passkey", passkeyLife}, {"passkey without PRF", passkeyWithoutPRF}, {"passkeys by number", passkeysByNumber},
-		{"kit without JavaScript", kitWithoutJavaScript}, {"tabs", signedOutTabs},
+		{"kit without JavaScript", kitWithoutJavaScript}, {"tabs", signedOutTabs}, {"played enough", playedEnough},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel() // they wait more than they work

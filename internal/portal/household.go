@@ -136,7 +136,7 @@ func (p *portal) nameHousehold(w http.ResponseWriter, r *http.Request, who ident
 // and nothing that was typed is lost.
 func (p *portal) inviteForm(w http.ResponseWriter, r *http.Request, who identity.Verified) error {
 	page := &linkPage{frame: p.frame("Invite somebody to the household"), Back: "/household"}
-	page.Name, page.Here = who.Name(), "household"
+	page.Name, page.Here, page.notices = who.Name(), "household", p.noticesOf(r.Context(), who)()
 	p.show(w, http.StatusOK, "invite", page)
 	return nil
 }
@@ -156,7 +156,7 @@ func (p *portal) invite(w http.ResponseWriter, r *http.Request, who identity.Ver
 			"Whoever uses it belongs to the household and has a keep of their own. They hold none of your vaults by that, and you none of theirs.",
 		},
 	}
-	page.Name, page.Here = who.Name(), "household"
+	page.Name, page.Here, page.notices = who.Name(), "household", p.noticesOf(r.Context(), who)()
 	p.show(w, http.StatusOK, "link", page)
 	return nil
 }
@@ -220,7 +220,7 @@ func (p *portal) removeMemberForm(w http.ResponseWriter, r *http.Request, who id
 			"Their own vaults stay theirs: they keep their account, in a household of their own. A shared vault that they alone hold goes with them.",
 		},
 	}
-	page.Name, page.Here = who.Name(), "household"
+	page.Name, page.Here, page.notices = who.Name(), "household", p.noticesOf(r.Context(), who)()
 	return p.confirm(w, page)
 }
 
@@ -288,7 +288,7 @@ func (p *portal) disconnectHouseForm(w http.ResponseWriter, r *http.Request, who
 			"What was kept through it stays with those who hold the vault.",
 		},
 	}
-	page.Name, page.Here = who.Name(), "household"
+	page.Name, page.Here, page.notices = who.Name(), "household", p.noticesOf(r.Context(), who)()
 	return p.confirm(w, page)
 }
 

@@ -1,14 +1,19 @@
 package portal
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
+
+	"github.com/hearkeep/hearkeep"
 )
 
 // authenticator gives a tab an authenticator, as the one built into a phone:
@@ -267,4 +272,30 @@ func passkeysByNumber(t *testing.T, c *chromium) {
 	if eval[bool](b, `document.querySelector("form[data-passkey]").checkVisibility()`) {
 		t.Error("a passkey is offered at an address of numbers")
 	}
+}
+
+// playedEnough: a player that wants an unlocker first says so, with a link.
+func playedEnough(t *testing.T, c *chromium) {
+	ps, err := loadPages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &portal{Config: Config{Now: time.Now, Zone: time.UTC}, pages: ps}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", csp)
+		switch name, static := strings.CutPrefix(r.URL.Path, "/static/"); {
+		case static:
+			r.SetPathValue("file", name)
+			p.static(w, r)
+		case isMedia(r):
+			p.fail(w, r, hearkeep.Errorf(hearkeep.StepUp, "Please show that it is you."))
+		default:
+			p.show(w, http.StatusOK, "recording", sampleRecording(func(*recordingPage) {}))
+		}
+	}))
+	defer server.Close()
+	b := c.tab(t, server.URL)
+	b.open("/recordings/1")
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("audio").play().catch(() => {})`))
+	b.until(`document.querySelector('a[href="/unlock?next=%2Frecordings%2F1"]')`)
 }

@@ -90,7 +90,7 @@ func accountSamples(wrong *problem, groups []string) []sample {
 			{"passkey added", "E-mail", "Sent", at(day0)}, {nasty, "Webhook", "Could not be delivered", at(day0)}, {"address code", "E-mail", "Waits to be sent", at(day0)},
 		}}},
 		{"letters-none", "letters", &lettersPage{frame: framed("What was sent", "account")}},
-		{"newtoken", "newtoken", &newTokenPage{frame: framed("Make a token", "account"), Vaults: sampleVaults(), Vault: sampleVaults()[1].ID, Days: "90"}},
+		{"newtoken", "newtoken", &newTokenPage{frame: framed("Make a token", "account"), Vaults: sampleVaults(), Chosen: sampleVaults()[1].ID, Days: "90"}},
 		{"newtoken-wrong", "newtoken", &newTokenPage{frame: framed("Make a token", "account"), Vaults: sampleVaults()[:1], Given: nasty, Write: true, Days: nasty, Problem: wrong}},
 		{"newtoken-waits", "newtoken", &newTokenPage{frame: framed("Make a token", "account"), Waits: due(48 * time.Hour)}},
 		{"token", "token", &madeTokenPage{framed("Your token", "account"), sampleToken(1, nasty), "hkt_" + strings.Repeat("A", 86)}},

@@ -14,7 +14,7 @@ type newTokenPage struct {
 	frame
 	Waits   *clock // tokens wait until then; nil where they do not
 	Vaults  []vaultView
-	Vault   string // chosen
+	Chosen  string // of the vaults
 	Given   string
 	Write   bool
 	Days    string
@@ -35,7 +35,7 @@ const tokenDays = 90
 func (p *portal) newTokenPage(v *visit) *newTokenPage {
 	return &newTokenPage{
 		frame: p.frameOf(v, "Make a token", "account"), Waits: p.clockOf(v.who.Waits()),
-		Vaults: v.vaults(), Vault: v.room.ID().String(), Days: strconv.Itoa(tokenDays),
+		Vaults: v.vaults(), Chosen: v.room.ID().String(), Days: strconv.Itoa(tokenDays),
 	}
 }
 
@@ -52,7 +52,7 @@ func (p *portal) makeToken(w http.ResponseWriter, r *http.Request, v *visit) err
 		return err
 	}
 	page := p.newTokenPage(v)
-	page.Vault, page.Given = in.room.ID().String(), r.PostFormValue("name")
+	page.Chosen, page.Given = in.room.ID().String(), r.PostFormValue("name")
 	page.Write, page.Days = r.PostFormValue("write") == "yes", r.PostFormValue("days")
 	days, err := strconv.Atoi(page.Days)
 	if err != nil || days < 1 || days > 365 {
