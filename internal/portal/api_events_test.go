@@ -108,7 +108,7 @@ func TestEventsTellIDsAndNoWords(t *testing.T) {
 // token has ended.
 func TestEventsEndWithTheirCredential(t *testing.T) {
 	h := newHome(t)
-	anna := h.person("Anna")
+	h.person("Anna")
 	c, other := h.terminal("Anna"), h.terminal("Anna")
 	vault := c.vault()
 	person, program := other.watch(vault), c.program("read").watch(vault)
@@ -121,7 +121,7 @@ func TestEventsEndWithTheirCredential(t *testing.T) {
 		t.Errorf("%d sessions were ended, want the browser's and the other terminal's", ended.Ended)
 	}
 	still := c.watch(vault)
-	c.speakInto(anna, vault)
+	c.speakInto(vault)
 	if kind, _, ok := still.next(); !ok || kind != "kept" {
 		t.Errorf("a session that lasts is told %q", kind)
 	}
@@ -133,7 +133,7 @@ func TestEventsEndWithTheirCredential(t *testing.T) {
 }
 
 // speakInto keeps something by the API, as a sentence.
-func (c *caller) speakInto(_ *person, vault string) {
+func (c *caller) speakInto(vault string) {
 	c.t.Helper()
 	req, err := http.NewRequestWithContext(c.t.Context(), "POST", c.home.server.URL+"/v1/vaults/"+vault+"/recordings", strings.NewReader("good morning"))
 	if err != nil {
