@@ -226,8 +226,8 @@ func (d *Desk) RemoveWay(ctx context.Context, who Verified, id hearkeep.Unlocker
 		return d.removeMute(ctx, who, gone, from)
 	}
 	for try := 1; ; try++ {
-		in, err := d.removeWay(ctx, who, gone, slices.Delete(slices.Clone(rows), i, i+1), from)
-		if err == nil || try == removeTries || !errors.Is(err, store.ErrExists) {
+		in, again, err := d.removeWay(ctx, who, gone, slices.Delete(slices.Clone(rows), i, i+1), from)
+		if err == nil || !again || try == removeTries {
 			return in, err
 		}
 	}
@@ -257,21 +257,23 @@ func (d *Desk) removeMute(ctx context.Context, who Verified, gone store.Unlocker
 	return in, nil
 }
 
-func (d *Desk) removeWay(ctx context.Context, who Verified, gone store.Unlocker, rest []store.Unlocker, from Visitor) (SignedIn, error) {
+// removeWay removes an unlocker and leaves rest. It may be tried again where
+// another keyholder changed a vault's keys meanwhile.
+func (d *Desk) removeWay(ctx context.Context, who Verified, gone store.Unlocker, rest []store.Unlocker, from Visitor) (in SignedIn, again bool, err error) {
 	if d.vaults == nil {
-		return SignedIn{}, fmt.Errorf("identity: remove unlocker %s: there is no room vault that could make new keys", gone.ID)
+		return SignedIn{}, false, fmt.Errorf("identity: remove unlocker %s: there is no room vault that could make new keys", gone.ID)
 	}
 	account, key, wraps, err := rekeyed(who, rest)
 	if err != nil {
-		return SignedIn{}, err
+		return SignedIn{}, false, err
 	}
 	in, row, err := d.goOn(who, account, key, who.SteppedUp(), from)
 	if err != nil {
-		return SignedIn{}, err
+		return SignedIn{}, false, err
 	}
 	commit, err := d.vaults.Rekey(ctx, who, in.Who)
 	if err != nil {
-		return SignedIn{}, fmt.Errorf("identity: remove unlocker %s: %w", gone.ID, err)
+		return SignedIn{}, again, fmt.Errorf("identity: remove unlocker %s: %w", gone.ID, err)
 	}
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
 		if err := standing(ctx, tx, who); err != nil {
@@ -290,14 +292,15 @@ func (d *Desk) removeWay(ctx context.Context, who Verified, gone store.Unlocker,
 			return err
 		}
 		if err := commit(tx); err != nil {
+			again = hearkeep.CodeOf(err) == hearkeep.Conflict
 			return err
 		}
 		return d.announce(ctx, tx, in.Who, letterWayRemoved(gone, who.Name()))
 	})
 	if err != nil {
-		return SignedIn{}, fmt.Errorf("identity: remove unlocker %s: %w", gone.ID, err)
+		return SignedIn{}, again, fmt.Errorf("identity: remove unlocker %s: %w", gone.ID, err)
 	}
-	return in, nil
+	return in, false, nil
 }
 
 // rekeyed is an account under a new key and with a new pair, and the new key's

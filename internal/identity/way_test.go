@@ -447,8 +447,8 @@ func TestFailedRemovalChangesNothing(t *testing.T) {
 		{"vaults that cannot be prepared", func(k *keep) { k.rekeys.fail = errors.New("no") }, hearkeep.Internal},
 		{"vaults that cannot be committed", func(k *keep) { k.rekeys.commits = []error{errors.New("no")} }, hearkeep.Internal},
 		{"vaults that others keep changing", func(k *keep) {
-			k.rekeys.commits = []error{store.ErrExists, store.ErrExists, store.ErrExists}
-		}, hearkeep.Internal},
+			k.rekeys.commits = []error{errFirst, errFirst, errFirst}
+		}, hearkeep.Conflict},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			k, ctx := openKeep(t), t.Context()
@@ -470,9 +470,12 @@ func TestFailedRemovalChangesNothing(t *testing.T) {
 	}
 }
 
+// errFirst is what room vault says where another keyholder was first.
+var errFirst = hearkeep.Errorf(hearkeep.Conflict, "Somebody was first.")
+
 func TestRemovalBeginsAgain(t *testing.T) {
 	k, ctx := openKeep(t), t.Context()
-	k.rekeys.commits = []error{store.ErrExists, nil}
+	k.rekeys.commits = []error{errFirst, nil}
 	in, kit := k.create(t, "Anna")
 	if _, err := k.desk.RemoveWay(ctx, in.Who, k.way(t, in.Who, identity.KindPassphrase).ID, at("10.0.0.1")); err != nil {
 		t.Fatalf("a vault's keys changed meanwhile: %v", err)
