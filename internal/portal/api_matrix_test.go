@@ -33,6 +33,8 @@ func example(row route) any {
 		return newAddressJSON{Kind: "email", Address: "a@example.com"}
 	case kitCheckJSON:
 		return kitCheckJSON{Ticket: "x", Groups: []string{"a", "b"}}
+	case nameJSON:
+		return nameJSON{"another name"}
 	case newTokenJSON:
 		return newTokenJSON{Name: "x"}
 	default:
@@ -126,4 +128,44 @@ func altered(s string) string {
 		b[len(b)/2] = 'A'
 	}
 	return string(b)
+}
+
+// TestAPIOwnThings: sessions, ways in and tokens of somebody else are not
+// there, byte for byte, and stay.
+func TestAPIOwnThings(t *testing.T) {
+	h := newHome(t)
+	h.person("Anna")
+	h.person("Ben")
+	a, b := h.terminal("Anna"), h.terminal("Ben")
+	a.program("read")
+	var me meJSON
+	a.must(http.StatusOK, "GET", "/v1/me", nil, &me)
+	var ways waysJSON
+	a.must(http.StatusOK, "GET", "/v1/ways", nil, &ways)
+	var tokens tokensJSON
+	a.must(http.StatusOK, "GET", "/v1/tokens", nil, &tokens)
+	hers := map[object]string{session: me.Session, wayIn: ways.Ways[0].ID.String(), token: tokens.Tokens[0].ID.String()}
+	for _, row := range apiRows() {
+		id, ok := hers[row.on]
+		if !ok || !strings.Contains(row.pattern, "{id}") {
+			continue
+		}
+		t.Run(pattern(row), func(t *testing.T) {
+			b := &caller{t, h, b.bearer}
+			want := b.do(row.method, calling(row, "", strings.Repeat("0f", len(id)/2)), example(row), nil)
+			if want.Status != http.StatusNotFound {
+				t.Errorf("what is missing answers %d %s", want.Status, want.Body)
+			}
+			for _, theirs := range []string{id, "x", strings.ToUpper(id)} {
+				if diff := cmp.Diff(want, b.do(row.method, calling(row, "", theirs), example(row), nil)); diff != "" {
+					t.Errorf("id %q (-missing +not yours):\n%s", theirs, diff)
+				}
+			}
+		})
+	}
+	a.must(http.StatusOK, "GET", "/v1/me", nil, nil)
+	a.must(http.StatusOK, "GET", "/v1/tokens", nil, &tokens)
+	if len(tokens.Tokens) != 1 {
+		t.Error("somebody else ended a token")
+	}
 }
