@@ -27,7 +27,7 @@ const (
 	purposeUnlockers      purpose = "unlockers"       // account
 	purposeAccountPrivate purpose = "account-private" // account
 	purposeSession        purpose = "session"         // account, session hash, created, expires, stepped up
-	purposeToken          purpose = "token"           // vault, generation, token, write, expires
+	purposeToken          purpose = "token"           // account, vault, generation, token, write, expires
 	purposePart           purpose = "part"            // the envelope's, number, recording, start, part, version
 	purposeHouseTimer     purpose = "house-timer"     // id
 	purposeHouseLabel     purpose = "house-label"     // id

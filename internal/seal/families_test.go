@@ -166,21 +166,22 @@ func vaultKeyVectors(*testing.T) []named {
 func tokenVectors(*testing.T) []named {
 	vault, v := idLine("vault")
 	token, id := idLine("token")
+	account, a := idLine("account")
 	secret := [32]byte(randomBytes(32))
 	k := must(NewVaultKey())
 	make := func(write bool) named {
-		c := TokenContext{v, gen, id, write, time.UnixMilli(day)}
+		c := TokenContext{a, v, gen, id, write, time.UnixMilli(day)}
 		opens, flag := append(bytes.Clone(k.v.ikm[:]), k.v.wrap[:]...), "0"
 		if write {
 			opens, flag = append(opens, k.v.sign.Seed()...), "1"
 		}
-		return ok(opens, must(WrapToken(secret, k, c)), hexLine("secret", secret[:]), vault,
+		return ok(opens, must(WrapToken(secret, k, c)), hexLine("secret", secret[:]), account, vault,
 			intLine("generation", gen), token, line{"write", flag}, intLine("expires", c.Expires.UnixMilli()))
 	}
 	read, write := make(false), make(true)
 	write.name = "ok that writes"
 	return slices.Concat([]named{read, write},
-		read.wrongEach("open", "secret", "vault", "generation", "token", "write", "expires"),
+		read.wrongEach("open", "secret", "account", "vault", "generation", "token", "write", "expires"),
 		read.symmetricDamage(false))
 }
 

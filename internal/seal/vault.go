@@ -177,6 +177,7 @@ func verifySignature(verify []byte, c context, sig []byte) error {
 
 // TokenContext is what an API token is bound to. It ends with its generation.
 type TokenContext struct {
+	Account    hearkeep.AccountID // who made it, and whose name its openings bear
 	Vault      hearkeep.VaultID
 	Generation hearkeep.Generation
 	Token      [16]byte
@@ -185,7 +186,7 @@ type TokenContext struct {
 }
 
 func (c TokenContext) context() context {
-	return contextOf(purposeToken).id(c.Vault).uint(uint64(c.Generation)).
+	return contextOf(purposeToken).id(c.Account).id(c.Vault).uint(uint64(c.Generation)).
 		bytes(c.Token[:]).bool(c.Write).time(c.Expires)
 }
 

@@ -228,7 +228,7 @@ func openers() map[string]func(*testing.T, vector) ([]byte, error) {
 		},
 		"token": func(t *testing.T, v vector) ([]byte, error) {
 			k, err := OpenToken(*v.key(t, "secret"), v.body, TokenContext{
-				Vault: v.id(t, "vault"), Generation: hearkeep.Generation(v.uint(t, "generation")),
+				Account: v.id(t, "account"), Vault: v.id(t, "vault"), Generation: hearkeep.Generation(v.uint(t, "generation")),
 				Token: v.id(t, "token"), Write: v.uint(t, "write") == 1, Expires: v.time(t, "expires"),
 			})
 			if err != nil {

@@ -94,7 +94,7 @@ func (r *Room) MakeToken(ctx context.Context, name string, write bool, life time
 }
 
 func tokenContext(t store.APIToken) seal.TokenContext {
-	return seal.TokenContext{Vault: t.Vault, Generation: t.Generation, Token: t.ID, Write: t.Write, Expires: t.Expires}
+	return seal.TokenContext{Account: t.Account, Vault: t.Vault, Generation: t.Generation, Token: t.ID, Write: t.Write, Expires: t.Expires}
 }
 
 // mayMakeToken returns the token's name in order. Freshness is asked for last:
