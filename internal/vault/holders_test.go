@@ -1,9 +1,7 @@
 package vault_test
 
 import (
-	"context"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -313,6 +311,9 @@ func TestRekey(t *testing.T) {
 		wantOpens(t, h, "with new keys", living, id, true)
 	}
 	wantOpens(t, h, "the other", bert, after, true)
+	for _, v := range []hearkeep.VaultID{living.Vault, anna.Vault} {
+		sealedTo(t, h, v, 0, old.Private()) // nor is anything older left under the old key
+	}
 	if _, err := h.Keep.Enter(t.Context(), old, living.Vault); err == nil {
 		t.Error("the old keys enter")
 	}
@@ -355,153 +356,4 @@ func TestRekeyConflict(t *testing.T) {
 	wantCode(t, "of nobody", err, hearkeep.Unauthorized)
 	wantOpens(t, h, "all is as it was", living, say(t, living, "still"), true)
 	wantSound(t, h)
-}
-
-// An admin of the household is not thereby a keyholder.
-func TestAdminIsNoReader(t *testing.T) {
-	h := vaulttest.New(t)
-	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
-	link, err := h.Desk.Invite(t.Context(), anna.Who, false)
-	must(t, err)
-	must(t, h.Desk.Accept(t.Context(), bert.Who, link))
-	living := h.Vault(t, bert, vault.Shared)
-	id := say(t, living, "not for admins")
-	wantOpens(t, h, "the admin", vaulttest.Person{Who: anna.Who, Vault: living.Vault}, id, false)
-	_, foreign := h.Keep.Enter(t.Context(), anna.Who, living.Vault)
-	_, missing := h.Keep.Enter(t.Context(), anna.Who, hearkeep.NewID[hearkeep.VaultID]())
-	sameAnswer(t, "an admin enters", foreign, missing)
-
-	// A door that an admin disconnects is shut for good by the next keyholder.
-	must(t, h.Keep.Disconnect(t.Context(), anna.Who, living.Inbox.Binding()))
-	h.Enter(t, living)
-	rewrite(t, h, "hearkeep.db", `UPDATE bindings SET ended = 0 WHERE id = ?`, bytesOf(living.Inbox.Binding()))
-	if in, err := h.Keep.Device(t.Context(), living.Device); err == nil && !in.Rule().Paused {
-		t.Error("a disconnected door listens again")
-	}
-}
-
-func bytesOf[T ~[16]byte](id T) []byte { b := [16]byte(id); return b[:] }
-
-// Who is removed from the household holds its vaults no more; what they alone
-// hold goes with them.
-func TestLeavingAHousehold(t *testing.T) {
-	h := vaulttest.New(t)
-	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
-	ctx := t.Context()
-	living := h.Vault(t, anna, vault.Shared)
-	both := h.Joined(t, living, bert, vault.Invitation{As: "holder", Past: true})
-	own := h.Vault(t, bert, vault.Shared)
-	mine := say(t, own, "Bert's study")
-	must(t, h.Desk.RemoveMember(ctx, anna.Who, bert.Who.Account()))
-	after := say(t, living, "once he is gone")
-	wantOpens(t, h, "the household's", both, after, false)
-	h.Enter(t, living)
-	wantOpens(t, h, "who stays", living, say(t, living, "and later"), true)
-	wantOpens(t, h, "his own", own, mine, true)
-	if !slices.Contains(h.Mail.To(anna.Who.Account()), "keyholder removed") || !slices.Contains(h.Mail.To(bert.Who.Account()), "keyholder removed") {
-		t.Error("nobody was told")
-	}
-	if doors, err := h.Keep.HouseDoors(ctx, anna.Who); err != nil || slices.ContainsFunc(doors, func(d vault.HouseDoor) bool { return d.Vault == own.Vault }) {
-		t.Errorf("the old household manages what went with him: %v", err)
-	}
-	carl := h.Person(t, "Carl")
-	wantOpens(t, h, "whom he invites", h.Joined(t, own, carl, vault.Invitation{As: "holder", Past: true}), mine, true)
-	wantSound(t, h)
-}
-
-func TestForget(t *testing.T) {
-	h := vaulttest.New(t)
-	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
-	ctx := t.Context()
-	alone := say(t, anna, "mine alone")
-	wrap := wrapOf(t, h, anna, alone)
-	living := h.Vault(t, anna, vault.Shared)
-	bert = h.Joined(t, living, bert, vault.Invitation{As: "holder", Past: true})
-	shared := say(t, living, "ours")
-	for range 2 { // it may be repeated
-		must(t, h.Keep.Forget(ctx, anna.Who.Account()))
-	}
-	if found := onDisk(t, h, wrap[33:65]); len(found) > 0 {
-		t.Errorf("a key of what was erased stands in %v", found)
-	}
-	_, err := h.Keep.Device(ctx, anna.Device)
-	wantCode(t, "a door of what was forgotten", err, hearkeep.NotFound)
-	err = anna.Inbox.Keep(ctx, taken("too late"))
-	wantCode(t, "an Inbox that was open", err, hearkeep.NotFound)
-	wantOpens(t, h, "what she alone held", anna, alone, false)
-	wantOpens(t, h, "what others hold as well", living, shared, false)
-	wantOpens(t, h, "the other", bert, shared, true)
-	wantOpens(t, h, "the other, later", bert, say(t, living, "later"), true)
-	if n := kinds(t, h, anna.Vault); n[ledger.KindErased] != 1 || n[ledger.KindUnbound] != 2 {
-		t.Errorf("entries: got %v", n)
-	}
-	wantSound(t, h)
-}
-
-// Two keyholders complete at the same moment; two remove each other.
-func TestAtTheSameMoment(t *testing.T) {
-	h := vaulttest.New(t)
-	anna, bert, carl := h.Person(t, "Anna"), h.Person(t, "Bert"), h.Person(t, "Carl")
-	living := h.Vault(t, anna, vault.Shared)
-	bert = h.Joined(t, living, bert, vault.Invitation{As: "holder", Past: true})
-	carl = h.Invited(t, living, carl, vault.Invitation{As: "holder", Past: true})
-	together(t,
-		func(ctx context.Context) error { return second(h.Keep.Enter(ctx, living.Who, living.Vault)) },
-		func(ctx context.Context) error { return second(h.Keep.Enter(ctx, bert.Who, living.Vault)) },
-	)
-	id := say(t, living, "for three")
-	for _, p := range []vaulttest.Person{living, bert, carl} {
-		wantOpens(t, h, p.Who.Name(), p, id, true)
-	}
-	errs := together(t,
-		func(ctx context.Context) error {
-			return h.Enter(t, living).RemoveHolder(ctx, bert.Who.Account())
-		},
-		func(ctx context.Context) error {
-			room, err := h.Keep.Enter(ctx, bert.Who, living.Vault)
-			if err != nil {
-				return err
-			}
-			return room.RemoveHolder(ctx, anna.Who.Account())
-		},
-	)
-	id = say(t, living, "for two")
-	won := 0
-	for i, p := range []vaulttest.Person{living, bert} {
-		if opens(t, h, p, id) {
-			won++
-			if errs[i] != nil {
-				t.Errorf("%s holds it although their change failed: %v", p.Who.Name(), errs[i])
-			}
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d of two who remove each other hold it, want 1 (%v)", won, errs)
-	}
-	wantOpens(t, h, "the third", carl, id, true)
-	// The last two leave at the same moment: one stays.
-	rest := living
-	if errs[0] != nil {
-		rest = bert
-	}
-	errs = together(t,
-		func(ctx context.Context) error { return h.Enter(t, rest).Leave(ctx) },
-		func(ctx context.Context) error { return h.Enter(t, carl).Leave(ctx) },
-	)
-	if (errs[0] == nil) == (errs[1] == nil) {
-		t.Errorf("both, or none, of the last two left: %v", errs)
-	}
-	wantSound(t, h)
-}
-
-// together runs functions at the same moment.
-func together(t *testing.T, fns ...func(context.Context) error) []error {
-	t.Helper()
-	errs := make([]error, len(fns))
-	var wg sync.WaitGroup
-	for i, fn := range fns {
-		wg.Go(func() { errs[i] = fn(context.WithoutCancel(t.Context())) })
-	}
-	wg.Wait()
-	return errs
 }

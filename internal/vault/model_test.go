@@ -54,7 +54,7 @@ func (w *world) lost(i int) bool {
 // each of them opens what they should, and nothing else.
 func TestWhoOpensWhat(t *testing.T) {
 	checks := flag.Lookup("rapid.checks").Value.String()
-	must(t, flag.Set("rapid.checks", "15")) // each is a whole keep
+	must(t, flag.Set("rapid.checks", "8")) // each is a whole keep
 	defer flag.Set("rapid.checks", checks)
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
