@@ -51,7 +51,7 @@ func newDocument(rows []route) (*document, error) {
 	}
 	d.api = &huma.OpenAPI{
 		OpenAPI:    "3.1.0",
-		Info:       &huma.Info{Title: "Hearkeep", Version: "1", Description: documentAbout, License: nil},
+		Info:       &huma.Info{Title: "Hearkeep", Version: "1", Description: documentAbout},
 		Servers:    []*huma.Server{{URL: "/", Description: "This keep"}},
 		Components: &huma.Components{Schemas: d.schemas, SecuritySchemes: securitySchemes()},
 	}

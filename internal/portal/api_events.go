@@ -44,6 +44,10 @@ func (p *portal) apiEvents(c *call) error {
 	if err != nil {
 		return err
 	}
+	if c.r.Method == http.MethodHead {
+		c.w.Header().Set("Content-Type", "text/event-stream")
+		return nil
+	}
 	out := &eventStream{w: c.w, control: http.NewResponseController(c.w)}
 	if err := out.begin(); err != nil {
 		return err

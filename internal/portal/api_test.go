@@ -249,6 +249,19 @@ func TestAPINowhere(t *testing.T) {
 	}
 }
 
+// TestAPIForeignHost: a name that somebody points at this machine gets a
+// problem and nothing else.
+func TestAPIForeignHost(t *testing.T) {
+	h := newHome(t)
+	anna := h.person("Anna")
+	req := anna.request("GET", "/v1/me", "", nil)
+	req.Host = "evil.example"
+	resp, body := anna.send(req)
+	if resp.StatusCode != http.StatusMisdirectedRequest || resp.Header.Get("Content-Type") != "application/problem+json" || strings.Contains(body, "Anna") {
+		t.Errorf("answers %d %s", resp.StatusCode, body)
+	}
+}
+
 // TestAPIAndOtherSites: a browser's cookie works from the keep's own pages
 // only; who bears a session needs no Origin.
 func TestAPIAndOtherSites(t *testing.T) {

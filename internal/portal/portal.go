@@ -172,11 +172,23 @@ const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 's
 func (p *portal) guard(next http.Handler) http.Handler {
 	return p.keepToItself(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !slices.ContainsFunc(p.hosts, func(host string) bool { return strings.EqualFold(host, r.Host) }) {
-			http.Error(w, "Hearkeep does not answer to this name. Open "+p.origin.String()+" instead.", http.StatusMisdirectedRequest)
+			p.misdirected(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
 	}))
+}
+
+// misdirected answers a request for a foreign host, in text: the pages are
+// this origin's.
+func (p *portal) misdirected(w http.ResponseWriter, r *http.Request) {
+	const title = "Hearkeep does not answer to this name."
+	detail := "Open " + p.origin.String() + " instead."
+	if strings.HasPrefix(r.URL.Path, "/v1/") {
+		tellProblem(w, problem{Title: title, Status: http.StatusMisdirectedRequest, Detail: detail, Code: "misdirected"})
+		return
+	}
+	http.Error(w, title+" "+detail, http.StatusMisdirectedRequest)
 }
 
 // keepToItself sets the headers that hold for every answer, and turns a panic
