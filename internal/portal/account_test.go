@@ -236,7 +236,7 @@ func TestNextStaysHere(t *testing.T) {
 func TestKitIsChecked(t *testing.T) {
 	h := newHome(t)
 	anna := h.stranger()
-	resp, body := anna.post("/setup/"+h.setupLink(), url.Values{"name": {"Anna"}, "passphrase": {passphrase}})
+	_, body := anna.post("/setup/"+h.setupLink(), url.Values{"name": {"Anna"}, "passphrase": {passphrase}})
 	first, check := kitShown(t, body)
 	const banner = "Nobody has checked"
 	_, home := anna.get("/")
@@ -245,7 +245,7 @@ func TestKitIsChecked(t *testing.T) {
 		_, body := anna.get(page)
 		want(t, nil, 0, body, banner)
 	}
-	resp, body = anna.post("/account/kit/check", check)
+	resp, body := anna.post("/account/kit/check", check)
 	want(t, resp, http.StatusOK, body, "Group "+check.Get("a"), "Group "+check.Get("b"))
 	if strings.Contains(body, banner) {
 		t.Error("the page of the check speaks of making another kit")
@@ -310,7 +310,7 @@ func TestWaysOnThePage(t *testing.T) {
 	byPassphrase, byKit := anna.wayIn("Passphrase"), anna.wayIn("Recovery kit")
 	resp, body = anna.get(byPassphrase)
 	want(t, resp, http.StatusOK, body, "Passphrase", "Remove it")
-	resp, body = anna.post(byPassphrase, url.Values{"name": {"mine"}})
+	resp, _ = anna.post(byPassphrase, url.Values{"name": {"mine"}})
 	if resp.StatusCode < 400 {
 		t.Error("a passphrase has a name")
 	}

@@ -109,7 +109,7 @@ func TestInChromium(t *testing.T) {
 		{"screens", screens}, {"first run", firstRun}, {"without JavaScript", withoutJavaScript}, {"by keyboard", byKeyboard},
 		{"doors", doorsInChromium}, {"doors without JavaScript", doorsWithoutJavaScript}, {"vaults", vaultsInChromium},
 		{"push to talk", pushToTalk}, {"ways to push", waysToPush}, {"no microphone", noMicrophone}, {"dropped file", droppedFile},
-		{"passkey", passkeyLife}, {"passkey without PRF", passkeyWithoutPRF}, {"passkeys by number", passkeysByNumber},
+		{"passkey", passkeyLife}, {"passkey in two steps", passkeyInTwoSteps}, {"passkey without PRF", passkeyWithoutPRF}, {"passkeys by number", passkeysByNumber},
 		{"kit without JavaScript", kitWithoutJavaScript}, {"tabs", signedOutTabs}, {"played enough", playedEnough},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -37,7 +37,7 @@ func TestAddressesOnThePage(t *testing.T) {
 	want(t, resp, http.StatusNotFound, "")
 	resp, _ = anna.post(page, url.Values{"code": {second[:4] + " " + second[4:]}})
 	wantRedirect(t, resp, "/account?done=address#letters")
-	resp, body = anna.post(page, url.Values{"code": {second}})
+	resp, _ = anna.post(page, url.Values{"code": {second}})
 	if resp.StatusCode < 400 || resp.StatusCode >= 500 {
 		t.Errorf("a used code answers %d", resp.StatusCode)
 	}

@@ -140,6 +140,35 @@ func passkeyLife(t *testing.T, c *chromium) {
 	b.shoot("passkey-removed")
 }
 
+// passkeyInTwoSteps: an authenticator that gives no PRF result while it makes
+// a passkey is asked once more, with the same salt.
+func passkeyInTwoSteps(t *testing.T, c *chromium) {
+	h := newHome(t)
+	anna := h.person("Anna")
+	anna.speak(canary)
+	b := c.tab(t, h.server.URL)
+	b.beforePages(`{
+		const create = navigator.credentials.create.bind(navigator.credentials);
+		navigator.credentials.create = async (options) => {
+			const made = await create(options);
+			made.getClientExtensionResults = () => ({ prf: { enabled: true } });
+			return made;
+		};
+	}`)
+	id := b.authenticator(true)
+	b.signIn(anna, "Anna")
+	if got := b.addPasskey("Security key"); !strings.Contains(got, "signs you in and unlocks") {
+		t.Fatalf("adding a passkey: %s", got)
+	}
+	made := send(b, webauthn.GetCredentials, webauthn.GetCredentialsParams{AuthenticatorID: id}).Credentials
+	if len(made) != 1 || made[0].SignCount != 2 {
+		t.Errorf("the authenticator was not asked twice: %v", made)
+	}
+	b.signOut()
+	b.usePasskey("Anna")
+	b.until(`location.pathname === "/" && document.body.textContent.includes("` + canary + `")`)
+}
+
 // passkeyWithoutPRF signs in by half: it says who it is and why it cannot
 // unlock, and the passphrase does.
 func passkeyWithoutPRF(t *testing.T, c *chromium) {
@@ -217,8 +246,7 @@ func signedOutTabs(t *testing.T, c *chromium) {
 	other.until(`location.pathname === "/sign-in"`) // its polling is told so
 }
 
-// kitByHand: the kit is printed and checked, without a mouse's precision and
-// without JavaScript.
+// kitWithoutJavaScript: the kit is shown and checked, and an unlocker shown.
 func kitWithoutJavaScript(t *testing.T, c *chromium) {
 	h := newHome(t)
 	b := c.tab(t, h.server.URL)
