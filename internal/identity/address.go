@@ -118,6 +118,9 @@ func (d *Desk) putCode(ctx context.Context, tx *store.Tx, id hearkeep.ChannelID,
 	return tx.Identity.PutLink(ctx, store.Link{Kind: linkAddress, Hash: codeHash(id), Payload: sealed, Expires: expires})
 }
 
+// CanWrite reports whether this keep sends letters of a kind.
+func (d *Desk) CanWrite(kind string) bool { return d.letters.Can(kind) }
+
 // AddAddress notes an address and sends a code to it. Needs Fresh. Nothing
 // else is sent there before ConfirmAddress. An address that waits for its code
 // already gets another one; the one before no longer works.
@@ -126,7 +129,7 @@ func (d *Desk) AddAddress(ctx context.Context, who Verified, kind, address strin
 	if err := who.Fresh(); err != nil {
 		return none, err
 	}
-	if !d.letters.Can(kind) {
+	if !d.CanWrite(kind) {
 		return none, hearkeep.Errorf(hearkeep.Unavailable, "This keep cannot send such letters.").
 			WithHint("Whoever runs it can name a mail server in its settings.")
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/notify"
 )
 
 // addressView is where letters go, or will when it is confirmed.
@@ -33,7 +34,7 @@ func (p *portal) addresses(ctx context.Context, who identity.Verified) ([]addres
 }
 
 func channelKind(kind string) string {
-	if kind == "webhook" {
+	if kind == notify.Webhook {
 		return "Webhook"
 	}
 	return "E-mail"
@@ -75,13 +76,22 @@ func (p *portal) address(w http.ResponseWriter, r *http.Request, v *visit) error
 // newAddressPage asks for an address.
 type newAddressPage struct {
 	frame
+	NoMail  bool // this keep sends no e-mail
 	Kind    string
 	Given   string
 	Problem *problem
 }
 
+func (p *portal) newAddressPage(v *visit) *newAddressPage {
+	page := &newAddressPage{frame: p.frameOf(v, "Add an address", "account"), NoMail: !p.Identity.CanWrite(notify.Email), Kind: notify.Email}
+	if page.NoMail {
+		page.Kind = notify.Webhook
+	}
+	return page
+}
+
 func (p *portal) newAddressForm(w http.ResponseWriter, _ *http.Request, v *visit) error {
-	p.show(w, http.StatusOK, "newaddress", &newAddressPage{frame: p.frameOf(v, "Add an address", "account"), Kind: "email"})
+	p.show(w, http.StatusOK, "newaddress", p.newAddressPage(v))
 	return nil
 }
 
@@ -89,9 +99,10 @@ func (p *portal) addAddress(w http.ResponseWriter, r *http.Request, v *visit) er
 	if err := form(r); err != nil {
 		return err
 	}
-	page := &newAddressPage{frame: p.frameOf(v, "Add an address", "account"), Kind: "email", Given: r.PostFormValue("address")}
-	if r.PostFormValue("kind") == "webhook" {
-		page.Kind = "webhook"
+	page := p.newAddressPage(v)
+	page.Given = r.PostFormValue("address")
+	if kind := r.PostFormValue("kind"); kind == notify.Email || kind == notify.Webhook {
+		page.Kind = kind
 	}
 	id, err := p.Identity.AddAddress(r.Context(), v.who, page.Kind, page.Given)
 	if page.Problem = mendable(err); page.Problem != nil {

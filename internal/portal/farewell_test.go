@@ -13,6 +13,7 @@ func TestAddressesOnThePage(t *testing.T) {
 	h := newHome(t)
 	h.delivers()
 	anna := h.person("Anna")
+	want(t, nil, 0, get(t, anna, "/account/addresses"), "named no mail server")
 	resp, body := anna.post("/account/addresses", url.Values{"kind": {"email"}, "address": {"anna@example.org"}})
 	want(t, resp, http.StatusServiceUnavailable, body, "cannot send such letters", `value="anna@example.org"`)
 	resp, body = anna.post("/account/addresses", url.Values{"kind": {"webhook"}, "address": {"http://169.254.169.254/"}})
