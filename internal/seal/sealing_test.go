@@ -108,6 +108,7 @@ func families() []family {
 		{"house-channel", houseItemVectors(HouseChannel, "https://example.org/hook")},
 		{"house-letter", houseItemVectors(HouseLetter, "anna@example.org\nA passkey was added.")},
 		{"roster", rosterVectors}, {"roster-mac", rosterMACVectors}, {"invitation", invitationVectors}, {"accept", acceptVectors}, {"decoy", decoyVectors},
+		{"invitation-mac", invitationMACVectors},
 	}
 }
 

@@ -99,6 +99,19 @@ func rosterMACVectors(*testing.T) []named {
 		[]named{good.but("flipped MAC", "verify", flip(0)), good.but("truncated MAC", "verify", cut(31)), good.but("empty", "verify", cut(0))})
 }
 
+func invitationMACVectors(*testing.T) []named {
+	vault, v := idLine("vault")
+	invitation, i := idLine("invitation")
+	by, b := idLine("by")
+	hk := NewHouseKey()
+	c := InvitationContext{v, gen, i, "holder", true, time.UnixMilli(day)}
+	good := ok(nil, MACInvitation(hk, b, c), hexLine("house-key", hk.k[:]), by, vault, intLine("generation", gen), invitation,
+		line{"as", c.As}, line{"past", "1"}, intLine("expires", c.Expires.UnixMilli()))
+	return slices.Concat([]named{good},
+		good.wrongEach("verify", "house-key", "by", "vault", "generation", "invitation", "past", "expires"),
+		[]named{good.but("flipped MAC", "verify", flip(0)), good.but("truncated MAC", "verify", cut(31)), good.but("empty", "verify", cut(0))})
+}
+
 func invitationVectors(*testing.T) []named {
 	vault, v := idLine("vault")
 	invitation, i := idLine("invitation")

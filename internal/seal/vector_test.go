@@ -313,6 +313,12 @@ func openers() map[string]func(*testing.T, vector) ([]byte, error) {
 			return nil, VerifyRoster(HouseKey{k: v.key(t, "house-key")}, v.id(t, "vault"), hearkeep.Generation(v.uint(t, "generation")),
 				v.hex(t, "roster"), v.body)
 		},
+		"invitation-mac": func(t *testing.T, v vector) ([]byte, error) {
+			return nil, VerifyInvitation(HouseKey{k: v.key(t, "house-key")}, v.id(t, "by"), InvitationContext{
+				Vault: v.id(t, "vault"), Generation: hearkeep.Generation(v.uint(t, "generation")), Invitation: v.id(t, "invitation"),
+				As: v.must(t, "as"), Past: v.uint(t, "past") == 1, Expires: v.time(t, "expires"),
+			}, v.body)
+		},
 		"invitation": func(t *testing.T, v vector) ([]byte, error) {
 			secret, err := OpenInvitation(vaultKeyFrom(v.key(t, "s")), v.body, InvitationContext{
 				Vault: v.id(t, "vault"), Generation: hearkeep.Generation(v.uint(t, "generation")), Invitation: v.id(t, "invitation"),
