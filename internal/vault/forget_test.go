@@ -109,16 +109,8 @@ func TestAtTheSameMoment(t *testing.T) {
 		wantOpens(t, h, p.Who.Name(), p, id, true)
 	}
 	errs := together(t,
-		func(ctx context.Context) error {
-			return h.Enter(t, living).RemoveHolder(ctx, bert.Who.Account())
-		},
-		func(ctx context.Context) error {
-			room, err := h.Keep.Enter(ctx, bert.Who, living.Vault)
-			if err != nil {
-				return err
-			}
-			return room.RemoveHolder(ctx, anna.Who.Account())
-		},
+		entered(h, living, func(ctx context.Context, r *vault.Room) error { return r.RemoveHolder(ctx, bert.Who.Account()) }),
+		entered(h, bert, func(ctx context.Context, r *vault.Room) error { return r.RemoveHolder(ctx, anna.Who.Account()) }),
 	)
 	id = say(t, living, "for two")
 	won := 0
@@ -140,13 +132,25 @@ func TestAtTheSameMoment(t *testing.T) {
 		rest = bert
 	}
 	errs = together(t,
-		func(ctx context.Context) error { return h.Enter(t, rest).Leave(ctx) },
-		func(ctx context.Context) error { return h.Enter(t, carl).Leave(ctx) },
+		entered(h, rest, func(ctx context.Context, r *vault.Room) error { return r.Leave(ctx) }),
+		entered(h, carl, func(ctx context.Context, r *vault.Room) error { return r.Leave(ctx) }),
 	)
 	if (errs[0] == nil) == (errs[1] == nil) {
 		t.Errorf("both, or none, of the last two left: %v", errs)
 	}
 	wantSound(t, h)
+}
+
+// entered does something in a person's Room. That they do not get in, because
+// another was first, is an answer like any other.
+func entered(h *vaulttest.Home, p vaulttest.Person, do func(context.Context, *vault.Room) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		room, err := h.Keep.Enter(ctx, p.Who, p.Vault)
+		if err != nil {
+			return err
+		}
+		return do(ctx, room)
+	}
 }
 
 // together runs functions at the same moment.
