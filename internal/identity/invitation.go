@@ -25,6 +25,7 @@ const maxInvitations = 50
 // household alone.
 type Offer struct {
 	ID        hearkeep.InvitationID
+	House     hearkeep.HouseholdID
 	Household string // its name; empty where it has none
 	From      string // who made it
 	By        hearkeep.AccountID
@@ -39,7 +40,7 @@ type Offer struct {
 
 func (d *Desk) offerOf(ctx context.Context, tx *store.Tx, i store.Invitation) (Offer, error) {
 	o := Offer{
-		ID: i.ID, By: i.By, Vault: i.Vault, As: i.As, Past: i.Past, Admin: i.Role == roleAdmin, Expires: i.Expires,
+		ID: i.ID, House: i.Household, By: i.By, Vault: i.Vault, As: i.As, Past: i.Past, Admin: i.Role == roleAdmin, Expires: i.Expires,
 	}
 	house, err := tx.Houses.Household(ctx, i.Household)
 	if err != nil {
@@ -276,6 +277,33 @@ func (d *Desk) Offered(ctx context.Context, link string) (Offer, error) {
 		return Offer{}, fmt.Errorf("identity: invitation: %w", err)
 	}
 	return o, nil
+}
+
+// Awaits lists the invitations that who accepted and that wait for somebody
+// who holds the vault, oldest first.
+func (d *Desk) Awaits(ctx context.Context, who Verified) ([]Offer, error) {
+	if !who.Valid() {
+		return nil, errSignIn(nil)
+	}
+	var offers []Offer
+	err := d.store.View(ctx, func(tx *store.Tx) error {
+		accepted, err := tx.Houses.InvitationsOf(ctx, who.Account())
+		if err != nil {
+			return err
+		}
+		for _, i := range accepted {
+			o, err := d.offerOf(ctx, tx, i)
+			if err != nil {
+				return err
+			}
+			offers = append(offers, o)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("identity: what %s waits for: %w", who.Account(), err)
+	}
+	return offers, nil
 }
 
 // Accept takes an invitation for an account that is there. One to the

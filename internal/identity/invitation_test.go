@@ -394,7 +394,7 @@ func TestInvitationToAVault(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := identity.Offer{
-		ID: got.ID, Household: "Villa", From: "Anna", By: anna.Account(), Vault: vault, VaultName: "Kitchen",
+		ID: got.ID, House: h.household(t, anna).ID, Household: "Villa", From: "Anna", By: anna.Account(), Vault: vault, VaultName: "Kitchen",
 		As: "guardian", Past: true, Expires: got.Expires,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -426,6 +426,14 @@ func TestInvitationToAVault(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.wantNames(t, bert, "Anna*", "Bert")
+	for who, want := range map[identity.Verified]int{piet: 1, bert: 1, anna: 0, olga: 0} { // also across households
+		awaits, err := h.desk.Awaits(ctx, who)
+		if err != nil || len(awaits) != want || want > 0 && (awaits[0].VaultName != "Kitchen" || awaits[0].From != "Anna") {
+			t.Errorf("%s waits for %+v, %v", who.Name(), awaits, err)
+		}
+	}
+	_, err = h.desk.Awaits(ctx, identity.Verified{})
+	wantCode(t, "nobody waits", err, hearkeep.Unauthorized)
 	var waiting []string
 	for _, o := range h.household(t, anna).Invitations {
 		waiting = append(waiting, o.Accepted)

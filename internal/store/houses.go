@@ -36,6 +36,8 @@ type Houses interface {
 	Invitations(ctx context.Context, id hearkeep.HouseholdID) ([]Invitation, error)
 	// InvitationsTo lists those to a vault likewise.
 	InvitationsTo(ctx context.Context, vault hearkeep.VaultID) ([]Invitation, error)
+	// InvitationsOf lists likewise those that an account accepted.
+	InvitationsOf(ctx context.Context, account hearkeep.AccountID) ([]Invitation, error)
 	// AcceptInvitation notes who accepted, with which key, once: ErrNotFound
 	// where it is gone, expired, or was accepted before.
 	AcceptInvitation(ctx context.Context, i Invitation, now time.Time) error

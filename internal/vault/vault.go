@@ -133,6 +133,8 @@ type Held struct {
 	Kind    string // Personal, Shared or Child
 	As      string // "holder", "guardian" or "child"
 	Holders int
+	With    []string  // names of the others who hold it
+	Waits   bool      // for somebody who holds it, to give keys or to make new ones
 	OfAge   time.Time // of a child's vault
 }
 
@@ -157,18 +159,44 @@ func (k *Keep) Vaults(ctx context.Context, who identity.Verified) ([]Held, error
 	var held []Held
 	err := k.store.View(ctx, func(tx *store.Tx) error {
 		rows, err := k.heldIn(ctx, tx, who.Account())
-		for _, h := range rows {
-			held = append(held, Held{
-				ID: h.vault.ID, Name: k.name(h.vault), Kind: h.vault.Kind, As: h.as,
-				Holders: len(h.lineage.holders()), OfAge: h.vault.OfAge,
-			})
+		if err != nil {
+			return err
 		}
-		return err
+		for _, row := range rows {
+			h := Held{
+				ID: row.vault.ID, Name: k.name(row.vault), Kind: row.vault.Kind, As: row.as,
+				Holders: len(row.lineage.holders()), OfAge: row.vault.OfAge,
+			}
+			for _, m := range row.lineage.holders() {
+				if m.Account != who.Account() {
+					h.With = append(h.With, nameIn(ctx, tx, m.Account))
+				}
+			}
+			slices.Sort(h.With)
+			if h.Waits, err = someoneWaits(ctx, tx, row); err != nil {
+				return err
+			}
+			held = append(held, h)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("vault: vaults of %s: %w", who.Account(), err)
 	}
 	return held, nil
+}
+
+// someoneWaits reports whether a vault waits for one of its keyholders:
+// somebody left it, or accepted an invitation to it.
+func someoneWaits(ctx context.Context, tx *store.Tx, h holding) (bool, error) {
+	if len(h.lineage.leaving) > 0 {
+		return true, nil
+	}
+	if h.vault.Kind == Personal {
+		return false, nil
+	}
+	invitations, err := tx.Houses.InvitationsTo(ctx, h.vault.ID)
+	return slices.ContainsFunc(invitations, func(i store.Invitation) bool { return !i.Account.IsZero() }), err
 }
 
 // heldIn returns the vaults that an account is pinned to hold: those that are

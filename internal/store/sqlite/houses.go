@@ -91,6 +91,10 @@ func (h houses) InvitationsTo(ctx context.Context, vault hearkeep.VaultID) ([]st
 	return all(ctx, h.tx, scanInvitation, selectInvitation+"WHERE vault = ? ORDER BY created, id", vault)
 }
 
+func (h houses) InvitationsOf(ctx context.Context, account hearkeep.AccountID) ([]store.Invitation, error) {
+	return all(ctx, h.tx, scanInvitation, selectInvitation+"WHERE account = ? ORDER BY created, id", account)
+}
+
 func (h houses) AcceptInvitation(ctx context.Context, i store.Invitation, now time.Time) error {
 	return h.change(ctx, "UPDATE invitations SET account = ?, public = ?, mac = ? WHERE id = ? AND account IS NULL AND expires > ?",
 		i.Account, i.Public, i.MAC, i.ID, millis(now))

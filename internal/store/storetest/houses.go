@@ -150,6 +150,14 @@ func invitations(t *testing.T, open Opener) {
 		list, err = tx.Houses.InvitationsTo(ctx, v.ID)
 		wantErr(t, "InvitationsTo", err, nil)
 		equal(t, "InvitationsTo a vault", list, []store.Invitation{waits, toVault})
+		list, err = tx.Houses.InvitationsOf(ctx, ben)
+		wantErr(t, "InvitationsOf", err, nil)
+		equal(t, "InvitationsOf who accepted", list, []store.Invitation{waits})
+		for _, none := range []hearkeep.AccountID{anna, {}} {
+			list, err = tx.Houses.InvitationsOf(ctx, none)
+			wantErr(t, "InvitationsOf", err, nil)
+			equal(t, "InvitationsOf nobody who accepted", list, []store.Invitation{})
+		}
 		list, err = tx.Houses.InvitationsTo(ctx, hearkeep.VaultID{})
 		equal(t, "InvitationsTo no vault", list, []store.Invitation{})
 		return err

@@ -68,6 +68,7 @@ CREATE TABLE invitations (
 ) WITHOUT ROWID;
 CREATE INDEX invitations_of_household ON invitations (household, created);
 CREATE INDEX invitations_to_vault ON invitations (vault, created) WHERE vault IS NOT NULL;
+CREATE INDEX invitations_of_account ON invitations (account, created) WHERE account IS NOT NULL;
 
 CREATE TABLE farewells (
 	account BLOB    PRIMARY KEY NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
