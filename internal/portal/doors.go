@@ -167,19 +167,16 @@ type doorsPage struct {
 	frame
 	Doors     []doorView
 	Ended     []doorView
-	Listening int  // doors that listen
-	Active    int  // doors that are not paused: they listen, or should
-	Browser   bool // the browser is one of the doors
-	Vaults    []vaultView
-	NewVault  string     // the name of a vault to add, as typed
+	Listening int        // doors that listen
+	Active    int        // doors that are not paused: they listen, or should
+	Browser   bool       // the browser is one of the doors
 	Moved     *movedView // the door that was just moved away
-	Problem   *problem
 }
 
 // Summary says at the top what listens.
 func (pg *doorsPage) Summary() string {
 	switch n := len(pg.Doors); {
-	case pg.Listening == 0 && len(pg.Vaults) > 1:
+	case pg.Listening == 0 && pg.Vault != "":
 		return "Nothing is listening for this vault. Doors of your other vaults may be."
 	case pg.Listening == 0:
 		return "Nothing is listening."
@@ -205,7 +202,7 @@ func (p *portal) doors(w http.ResponseWriter, r *http.Request, v *visit) error {
 }
 
 func (p *portal) doorsPage(ctx context.Context, v *visit) (*doorsPage, error) {
-	page := &doorsPage{frame: p.frameOf(v, "Doors", "doors"), Vaults: v.vaults()}
+	page := &doorsPage{frame: p.frameOf(v, "Doors", "doors")}
 	bindings, err := v.room.Bindings(ctx)
 	if err != nil {
 		return nil, err

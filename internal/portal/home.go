@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"hash/fnv"
 	"net/http"
 	"strings"
@@ -26,6 +27,9 @@ type homePage struct {
 	Older    string // cursor of the next page; empty on the last
 	MaxSize  string
 	Announce string // said to screen readers when polling found something
+	Holds    string // who opens the vault, where it is not personal
+	From     string // the vault out of which a recording was just moved here
+	Awaits   []awaitView
 }
 
 // Empty reports that nothing at all is kept.
@@ -36,6 +40,7 @@ func (p *portal) home(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
+	page.From = v.cameFrom(r.URL.Query())
 	p.show(w, http.StatusOK, "home", page)
 	return nil
 }
@@ -43,6 +48,9 @@ func (p *portal) home(w http.ResponseWriter, r *http.Request, v *visit) error {
 func (p *portal) homePage(ctx context.Context, v *visit, before string) (*homePage, error) {
 	page := &homePage{frame: p.frameOf(v, v.vaultName(), "home"), First: before == "", MaxSize: sizeText(maxSound)}
 	page.Live = page.First
+	if h := v.heldOpen(); h.Kind != vault.Personal {
+		page.Holds = whoHolds(h)
+	}
 	var cursor vault.Cursor
 	var err error
 	if before != "" {
@@ -55,6 +63,9 @@ func (p *portal) homePage(ctx context.Context, v *visit, before string) (*homePa
 	page.Timers = p.timers(ctx, v)
 	page.Terminal = p.terminalView(v)
 	if page.Talk, err = p.talkView(ctx, v); err != nil {
+		return nil, err
+	}
+	if page.Awaits, err = p.awaits(ctx, v); err != nil {
 		return nil, err
 	}
 	if page.Seen, err = p.seen(ctx, v, page.Timers); err != nil {
@@ -91,10 +102,16 @@ func (p *portal) seen(ctx context.Context, v *visit, timers []timerView) (string
 	h.Write([]byte(p.terminalView(v).Pair))
 	h.Write([]byte{0})
 	h.Write([]byte(p.Keep.Status().Failing))
-	return newest.String() + "." + v.room.ID().String() + "." + hex.EncodeToString(h.Sum(nil)), nil
+	awaits, err := p.Identity.Awaits(ctx, v.who)
+	if err != nil {
+		return "", err
+	}
+	vaults := fmt.Sprintf("%s-%d-%d", v.room.ID(), len(v.held), len(awaits))
+	return newest.String() + "." + vaults + "." + hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// seenVault is the part of seen that names the vault.
+// seenVault is the part of seen that names the vault, with how many others the
+// person holds and waits for.
 func seenVault(seen string) string {
 	_, rest, _ := strings.Cut(seen, ".")
 	id, _, _ := strings.Cut(rest, ".")
@@ -113,7 +130,7 @@ func (p *portal) latest(w http.ResponseWriter, r *http.Request, v *visit) error 
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	if seenVault(before) != seenVault(now) { // opened in another tab: nothing of it belongs on this page
+	if seenVault(before) != seenVault(now) { // another is open or held now: this page is not about it
 		w.Header().Set("HX-Refresh", "true")
 		w.WriteHeader(http.StatusNoContent)
 		return nil

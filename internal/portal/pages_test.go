@@ -40,14 +40,16 @@ func framed(title, here string) frame {
 // inVault is framed for somebody who holds several vaults.
 func inVault(title, here string) frame {
 	f := framed(title, here)
-	f.Vault = "Living room"
+	f.Vault, f.With = "Living room", "with Ben and Carl"
 	return f
 }
 
 func sampleVaults() []vaultView {
 	return []vaultView{
-		{strings.Repeat("1a", 16), "Your keep", false, ""}, {strings.Repeat("2b", 16), "Living room", true, "Shared by 2"},
-		{strings.Repeat("3c", 16), nasty, false, "A child’s"}, {strings.Repeat("4d", 16), strings.Repeat("W", 64), false, ""},
+		{strings.Repeat("1a", 16), "Your keep", false, "For you alone", "", false},
+		{strings.Repeat("2b", 16), "Living room", true, "Shared with Ben and Carl", "with Ben and Carl", false},
+		{strings.Repeat("3c", 16), nasty, false, "A child’s, with " + nasty, "with " + nasty, true},
+		{strings.Repeat("4d", 16), strings.Repeat("W", 64), false, "Shared, so far with nobody", "so far with nobody", false},
 	}
 }
 
@@ -162,7 +164,10 @@ func samples() []sample {
 		{"home-failing", "home", sampleHome(func(h *homePage) { h.Failing = "The disk is full: nothing new is being kept." })},
 		{"home-browser-paused", "home", sampleHome(func(h *homePage) { h.Talk.Ready, h.Talk.Door = false, fmt.Sprintf("%032x", 3) })},
 		{"home-browser-gone", "home", sampleHome(func(h *homePage) { h.Talk.Ready = false })},
-		{"home-vault", "home", sampleHome(func(h *homePage) { h.frame = inVault("Living room", "home") })},
+		{"home-vault", "home", sampleHome(func(h *homePage) {
+			h.frame, h.Holds, h.From = inVault("Living room", "home"), "Shared with Ben and Carl", nasty
+		})},
+		{"home-awaits", "home", sampleHome(func(h *homePage) { h.Days, h.Older, h.Awaits = nil, "", sampleAwaits() })},
 		{"home-older", "home", sampleHome(func(h *homePage) { h.First, h.Live = false, false })},
 		{"home-past-the-end", "home", sampleHome(func(h *homePage) { h.First, h.Live, h.Days, h.Older = false, false, nil, "" })},
 		{"live", "live", sampleHome(func(h *homePage) { h.Announce = nasty })},
@@ -185,8 +190,7 @@ func samples() []sample {
 			sampleDoors()}},
 		{"doors", "doors", &doorsPage{frame: framed("Doors", "doors"), Doors: sampleDoors()[:5], Ended: sampleDoors()[5:], Listening: 3, Active: 4, Browser: true}},
 		{"doors-vaults", "doors", &doorsPage{frame: inVault("Doors", "doors"), Doors: sampleDoors()[:5], Ended: sampleDoors()[5:], Listening: 3, Active: 4, Browser: true,
-			Vaults: sampleVaults(), Moved: &movedView{nasty, sampleVaults()[0]}}},
-		{"doors-vault-wrong", "doors", &doorsPage{frame: inVault("Doors", "doors"), Doors: sampleDoors()[:1], Listening: 1, Active: 1, Vaults: sampleVaults(), NewVault: nasty, Problem: wrong}},
+			Moved: &movedView{nasty, sampleVaults()[0]}}},
 		{"doors-paused", "doors", &doorsPage{frame: framed("Doors", "doors"), Doors: sampleDoors()[2:3]}},
 		{"door", "door", sampleDoor(func(*doorPage) {})},
 		{"door-new", "door", sampleDoor(func(d *doorPage) {
@@ -205,6 +209,7 @@ func samples() []sample {
 		{"unkept-answered", "unkept", &unkeptPage{framed("Nothing was kept", ""), "The disk is full: nothing new is being kept.", nasty, "Ten minutes, starting now."}},
 	}
 	all = append(all, accountSamples(wrong, groups)...)
+	all = append(all, houseSamples(wrong)...)
 	for _, err := range []error{
 		errNowhere, errSignIn, errTooLarge(32 << 20), errors.New("a chain"),
 		hearkeep.Errorf(hearkeep.Invalid, "%s", nasty).WithHint("%s", nasty),

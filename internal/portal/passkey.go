@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -102,6 +103,7 @@ func (p *portal) beginPasskeySignIn(w http.ResponseWriter, r *http.Request) erro
 type halfPage struct {
 	frame
 	Given string
+	Next  string // a page of ours to go on to; empty for the first one
 }
 
 func (p *portal) signInWithPasskey(w http.ResponseWriter, r *http.Request) error {
@@ -119,15 +121,15 @@ func (p *portal) signInWithPasskey(w http.ResponseWriter, r *http.Request) error
 		if pr.Status >= http.StatusInternalServerError {
 			return err
 		}
-		p.show(w, pr.Status, "signin", &signInPage{frame: p.frame("Sign in"), Given: r.PostFormValue("name"), Problem: &pr})
+		p.show(w, pr.Status, "signin", &signInPage{frame: p.frame("Sign in"), Given: r.PostFormValue("name"), Next: nextPage(r), Problem: &pr})
 		return nil
 	}
 	if half != nil {
 		p.setCookie(w, "hearkeep-known", half.Known, p.Now().Add(knownFor))
-		p.show(w, http.StatusOK, "half", &halfPage{p.frame("Almost there"), half.Name})
+		p.show(w, http.StatusOK, "half", &halfPage{p.frame("Almost there"), half.Name, nextPage(r)})
 		return nil
 	}
 	p.welcome(w, in)
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, cmp.Or(nextPage(r), "/"), http.StatusSeeOther)
 	return nil
 }

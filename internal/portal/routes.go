@@ -134,6 +134,8 @@ func (p *portal) householdRoutes() []route {
 		{method: "GET", pattern: "/join/{secret}", on: invitation, invited: p.joinForm},
 		{method: "POST", pattern: "/join/{secret}", on: invitation, invited: p.join, body: formBytes},
 
+		{method: "GET", pattern: "/vaults", on: vaults, keyholder: p.vaultsList},
+		{method: "GET", pattern: "/vaults/new", on: vaults, keyholder: p.newVaultForm},
 		{method: "GET", pattern: "/household", on: household, keyholder: p.household},
 		{method: "POST", pattern: "/household/name", on: household, admin: p.nameHousehold, body: formBytes},
 		{method: "GET", pattern: "/household/invite", on: household, admin: p.inviteForm, fresh: true},

@@ -100,7 +100,7 @@ func accountSamples(wrong *problem, groups []string) []sample {
 		{"unlock-wrong", "unlock", &unlockPage{framed("Show that it is you", ""), nasty, "/x?" + nasty, true, false, false, wrong}},
 		{"unlock-kit", "unlock", &unlockPage{framed("Show that it is you", ""), "Anna", "/account", false, true, true, nil}},
 		{"stale", "stale", &stalePage{unframed(stale.Title), stale, "/unlock?next=%2Faccount%2Fkit"}},
-		{"half", "half", &halfPage{unframed("Almost there"), nasty}},
+		{"half", "half", &halfPage{unframed("Almost there"), nasty, "/join/abc"}},
 		{"help", "help", &farewellPage{frame: unframed("Help with signing in"), Wait: "3 days"}},
 		{"lost", "lost", &lostPage{frame: unframed("Every way in is lost")}},
 		{"lost-wrong", "lost", &lostPage{unframed("Every way in is lost"), wrong}},

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -50,24 +51,29 @@ func (p *portal) setup(w http.ResponseWriter, r *http.Request, link string) erro
 type signInPage struct {
 	frame
 	Given   string
+	Next    string // a page of ours to go on to; empty for the first one
 	Problem *problem
 }
+
+// nextPage is the page of ours that a request asks to go on to, in its address
+// or in its form; empty where it asks for none.
+func nextPage(r *http.Request) string { return localPath(r.FormValue("next"), "") }
 
 // signInForm lets somebody who is signed in go on: a tab that asked with the
 // cookie from before another tab changed it is sent here.
 func (p *portal) signInForm(w http.ResponseWriter, r *http.Request) error {
 	if c, err := r.Cookie(p.cookieName("hearkeep")); err == nil {
 		if _, err := p.Identity.Authenticate(r.Context(), c.Value); err == nil {
-			http.Redirect(w, r, "/", http.StatusSeeOther)
+			http.Redirect(w, r, cmp.Or(nextPage(r), "/"), http.StatusSeeOther)
 			return nil
 		}
 	}
-	p.show(w, http.StatusOK, "signin", &signInPage{frame: p.frame("Sign in")})
+	p.show(w, http.StatusOK, "signin", &signInPage{frame: p.frame("Sign in"), Next: nextPage(r)})
 	return nil
 }
 
-func (p *portal) kitForm(w http.ResponseWriter, _ *http.Request) error {
-	p.show(w, http.StatusOK, "kitsignin", &signInPage{frame: p.frame("Use your recovery kit")})
+func (p *portal) kitForm(w http.ResponseWriter, r *http.Request) error {
+	p.show(w, http.StatusOK, "kitsignin", &signInPage{frame: p.frame("Use your recovery kit"), Next: nextPage(r)})
 	return nil
 }
 
@@ -93,11 +99,11 @@ func (p *portal) enterWith(w http.ResponseWriter, r *http.Request, page, title, 
 		if pr.Status >= http.StatusInternalServerError {
 			return err
 		}
-		p.show(w, pr.Status, page, &signInPage{frame: p.frame(title), Given: name, Problem: &pr})
+		p.show(w, pr.Status, page, &signInPage{frame: p.frame(title), Given: name, Next: nextPage(r), Problem: &pr})
 		return nil
 	}
 	p.welcome(w, in)
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, cmp.Or(nextPage(r), "/"), http.StatusSeeOther)
 	return nil
 }
 

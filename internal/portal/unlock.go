@@ -138,7 +138,7 @@ func (p *portal) formOf(r *http.Request) string {
 	}
 	page := strings.Replace(r.Pattern, r.Method+" ", http.MethodGet+" ", 1)
 	if slices.ContainsFunc(p.routes(), func(row route) bool { return pattern(row) == page }) {
-		return r.URL.EscapedPath()
+		return r.URL.RequestURI()
 	}
 	return "/account"
 }

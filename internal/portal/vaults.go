@@ -2,11 +2,9 @@ package portal
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/vault"
@@ -53,41 +51,6 @@ func (p *portal) entering(r *http.Request, v *visit) (*visit, error) {
 	return &there, nil
 }
 
-// vaultView is a vault as its keyholder sees it.
-type vaultView struct {
-	ID   string
-	Name string
-	Open bool   // this page shows it
-	Who  string // who else opens it: "Shared by 3"
-}
-
-// vaults lists what the visit's person holds, the first one first.
-func (v *visit) vaults() []vaultView {
-	views := make([]vaultView, len(v.held))
-	for i, h := range v.held {
-		views[i] = vaultView{h.ID.String(), h.Name, h.ID == v.room.ID(), whoHolds(h)}
-		if h.Name == "" {
-			views[i].Name = "Your keep"
-		}
-	}
-	return views
-}
-
-// whoHolds says of a vault that is not personal whose it is.
-func whoHolds(h vault.Held) string {
-	switch {
-	case h.Kind == vault.Child && h.As == "child":
-		return "Yours, with guardians"
-	case h.Kind == vault.Child:
-		return "A child’s"
-	case h.Kind == vault.Shared && h.Holders > 1:
-		return fmt.Sprintf("Shared by %d", h.Holders)
-	case h.Kind == vault.Shared:
-		return "Shared, so far with nobody"
-	}
-	return ""
-}
-
 // others are the vaults that are not open.
 func (v *visit) others() []vaultView {
 	return slices.DeleteFunc(v.vaults(), func(view vaultView) bool { return view.Open })
@@ -113,41 +76,26 @@ func (p *portal) enterVault(w http.ResponseWriter, r *http.Request, v *visit) er
 	return nil
 }
 
-// addVault makes one more vault. The one that is open stays open.
-func (p *portal) addVault(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if err := form(r); err != nil {
-		return err
+// named is the visit to the vault that an address names, which is the open one
+// from then on: a page goes on to be about its vault, whatever was opened in
+// another tab meanwhile. An address that names none is about the open one.
+func (p *portal) named(w http.ResponseWriter, r *http.Request, v *visit) (*visit, error) {
+	of := r.URL.Query().Get("of")
+	if of == "" || of == v.room.ID().String() {
+		return v, nil
 	}
-	name, kind := r.PostFormValue("name"), r.PostFormValue("kind")
-	if kind == "" {
-		kind = vault.Personal
+	id, err := hearkeep.ParseID[hearkeep.VaultID](of)
+	if err != nil {
+		return nil, errNowhere
 	}
-	made := vault.NewVault{Name: name, Kind: kind}
-	var err error
-	if kind == vault.Child {
-		made.OfAge, err = time.ParseInLocation(time.DateOnly, r.PostFormValue("of-age"), p.Zone)
-		if err != nil {
-			err = hearkeep.Errorf(hearkeep.Invalid, "A child’s vault needs the day on which the child may take it over.").WithHint("Such as the child’s 16th or 18th birthday.").Because(err)
-		}
+	room, err := p.Keep.Enter(r.Context(), v.who, id)
+	if err != nil {
+		return nil, err
 	}
-	if err == nil {
-		_, err = p.Keep.Add(context.WithoutCancel(r.Context()), v.who, made)
-	}
-	if err == nil {
-		http.Redirect(w, r, "/doors#vaults", http.StatusSeeOther)
-		return nil
-	}
-	if code := hearkeep.CodeOf(err); code != hearkeep.Invalid && code != hearkeep.TooMany {
-		return err
-	}
-	page, pageErr := p.doorsPage(r.Context(), v)
-	if pageErr != nil {
-		return pageErr
-	}
-	pr := explain(err)
-	page.NewVault, page.Problem = name, &pr
-	p.show(w, pr.Status, "doors", page)
-	return nil
+	p.open(w, v, room)
+	there := *v
+	there.room = room
+	return &there, nil
 }
 
 // moveDoor ties a door to another vault of the same person. A terminal is then
@@ -210,7 +158,8 @@ func (v *visit) moved(ended []doorView, query url.Values) *movedView {
 	return &movedView{ended[door].Label, others[to]}
 }
 
-// moveRecording takes a recording into another vault of the same person.
+// moveRecording takes a recording into another vault of the same person, and
+// shows that one, with a notice of where it came from.
 func (p *portal) moveRecording(w http.ResponseWriter, r *http.Request, v *visit) error {
 	id, err := pathID[hearkeep.RecordingID](r)
 	if err != nil {
@@ -220,11 +169,20 @@ func (p *portal) moveRecording(w http.ResponseWriter, r *http.Request, v *visit)
 	if err != nil {
 		return err
 	}
-	_, err = vault.Move(context.WithoutCancel(r.Context()), v.room, there.room, id)
-	if err != nil {
+	if _, err := vault.Move(context.WithoutCancel(r.Context()), v.room, there.room, id); err != nil {
 		return err
 	}
 	p.open(w, v, there.room)
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, "/?from="+v.room.ID().String(), http.StatusSeeOther)
 	return nil
+}
+
+// cameFrom is the name of the vault that the address of a notice names:
+// another one of the person's; empty where it names none.
+func (v *visit) cameFrom(query url.Values) string {
+	others := v.others()
+	if i := slices.IndexFunc(others, func(view vaultView) bool { return view.ID == query.Get("from") }); i >= 0 {
+		return others[i].Name
+	}
+	return ""
 }

@@ -62,13 +62,15 @@ func (p *person) vaults() []vault.Held {
 	return held
 }
 
-// addVault makes a vault on the page and returns its id.
+// addVault makes a personal vault on the page and returns its id.
 func (p *person) addVault(name string) hearkeep.VaultID {
 	p.t.Helper()
 	resp, _ := p.post("/vaults", url.Values{"name": {name}})
-	wantRedirect(p.t, resp, "/doors#vaults")
-	held := p.vaults()
-	return held[len(held)-1].ID
+	id, err := hearkeep.ParseID[hearkeep.VaultID](strings.TrimPrefix(resp.Header.Get("Location"), "/vaults#v-"))
+	if resp.StatusCode != http.StatusSeeOther || err != nil {
+		p.t.Fatalf("adding a vault answered %d to %q", resp.StatusCode, resp.Header.Get("Location"))
+	}
+	return id
 }
 
 func (p *person) enter(id hearkeep.VaultID) (*http.Response, string) {
@@ -101,8 +103,8 @@ func TestVaults(t *testing.T) {
 	h := newHome(t)
 	anna := h.person("Anna")
 	said := anna.speak(canary)
-	_, body := anna.get("/doors")
-	want(t, nil, 0, body, "Your keep", "Open now", "A personal vault opens for you alone")
+	_, body := anna.get("/vaults")
+	want(t, nil, 0, body, "Your keep", "Open now", "For you alone")
 	if strings.Contains(body, "open-vault") || strings.Contains(body, "/vaults/enter") {
 		t.Error("one vault is shown as a choice")
 	}
@@ -112,7 +114,7 @@ func TestVaults(t *testing.T) {
 
 	living := anna.addVault(" Living  room ")
 	_, body = anna.get("/")
-	want(t, nil, 0, body, canary, "<title>Your keep · Hearkeep</title>", `href="/doors#vaults"`)
+	want(t, nil, 0, body, canary, "<title>Your keep · Hearkeep</title>", `class="open-vault" href="/vaults"`)
 	resp, _ := anna.enter(living)
 	wantRedirect(t, resp, "/")
 	set := resp.Cookies()
@@ -131,7 +133,9 @@ func TestVaults(t *testing.T) {
 	resp, body = anna.get("/recordings/" + said.String())
 	want(t, resp, http.StatusNotFound, body)
 	_, body = anna.get("/doors")
-	want(t, nil, 0, body, "The one door is listening", `aria-label="Open Your keep"`)
+	want(t, nil, 0, body, "The one door is listening", "Of the vault “Living room”")
+	_, body = anna.get("/vaults")
+	want(t, nil, 0, body, `aria-label="Open Your keep"`)
 
 	anna.enter(anna.vaults()[0].ID)
 	if _, body = anna.get("/"); !strings.Contains(body, canary) {
@@ -425,9 +429,9 @@ func vaultsInChromium(t *testing.T, c *chromium) {
 	b := c.tab(t, h.server.URL)
 	send(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	b.signIn(anna, "Anna")
-	b.open("/doors")
-	b.do(chromedp.SendKeys(chromedp.CSS("#vault-name"), "Living room"), chromedp.Click(chromedp.CSS(`form[action="/vaults#vaults"] button`)))
-	b.until(`document.querySelectorAll(".vaultlist li").length === 2`)
+	b.open("/vaults/new")
+	b.do(chromedp.SendKeys(chromedp.CSS("#vault-name"), "Living room"), chromedp.Click(chromedp.CSS(`form[action="/vaults"] button`)))
+	b.until(`document.querySelectorAll(".people form").length === 1`)
 	living := anna.vaults()[1].ID.String()
 	for _, door := range []string{kitchen, terminal} {
 		b.open("/doors/" + door)
@@ -440,6 +444,7 @@ func vaultsInChromium(t *testing.T, c *chromium) {
 	if got := eval[int](b, `document.querySelectorAll(".door").length`); got != 3 {
 		t.Errorf("the other vault has %d doors, want 3", got)
 	}
+	b.open("/vaults")
 	b.do(chromedp.Click(chromedp.CSS(`form[action="/vaults/enter"] button`)))
 	b.until(`location.pathname === "/" && document.querySelector("h1").textContent === "Your keep"`)
 }

@@ -64,7 +64,27 @@ func (p *portal) enter(ctx context.Context, who identity.Verified, cookie string
 	if v.room, err = p.Keep.Enter(ctx, who, open); err != nil {
 		return nil, err
 	}
-	return v, nil
+	return v, p.complete(ctx, v)
+}
+
+// complete does what waits for somebody who holds a vault in all vaults of a
+// visit's person: whoever accepted an invitation need not wait until that very
+// vault is opened. Entering has done it for the open one.
+func (p *portal) complete(ctx context.Context, v *visit) (err error) {
+	waits := false
+	for _, h := range v.held {
+		waits = waits || h.Waits
+		if !h.Waits || h.ID == v.room.ID() {
+			continue
+		}
+		if _, err := p.Keep.Enter(ctx, v.who, h.ID); err != nil { // it goes on waiting
+			p.Log.Error("what waits for a keyholder was not done", "vault", h.ID, "err", err)
+		}
+	}
+	if waits {
+		v.held, err = p.Keep.Vaults(ctx, v.who)
+	}
+	return err
 }
 
 // inbox admits the device whose token the request bears.
