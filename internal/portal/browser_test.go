@@ -110,7 +110,8 @@ func TestInChromium(t *testing.T) {
 		{"doors", doorsInChromium}, {"doors without JavaScript", doorsWithoutJavaScript}, {"vaults", vaultsInChromium},
 		{"push to talk", pushToTalk}, {"ways to push", waysToPush}, {"no microphone", noMicrophone}, {"dropped file", droppedFile},
 		{"passkey", passkeyLife}, {"passkey in two steps", passkeyInTwoSteps}, {"passkey without PRF", passkeyWithoutPRF}, {"passkeys by number", passkeysByNumber},
-		{"kit without JavaScript", kitWithoutJavaScript}, {"tabs", signedOutTabs}, {"played enough", playedEnough},
+		{"kit without JavaScript", kitWithoutJavaScript}, {"tabs", signedOutTabs},
+		{"living room", livingRoom}, {"child", childComesOfAge}, {"admin", adminWithoutKeys}, {"played enough", playedEnough},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel() // they wait more than they work
