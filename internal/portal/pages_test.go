@@ -172,6 +172,7 @@ func samples() []sample {
 		{"home-past-the-end", "home", sampleHome(func(h *homePage) { h.First, h.Live, h.Days, h.Older = false, false, nil, "" })},
 		{"live", "live", sampleHome(func(h *homePage) { h.Announce = nasty })},
 		{"recording", "recording", sampleRecording(func(*recordingPage) {})},
+		{"recording-shared", "recording", sampleRecording(func(r *recordingPage) { r.frame, r.Others = inVault(r.Title, ""), sampleVaults() })},
 		{"recording-silent", "recording", sampleRecording(func(r *recordingPage) {
 			r.Heard, r.Silent, r.Note, r.Intent, r.Slots, r.Did = "", "Not transcribed", "not transcribed", "", nil, ""
 		})},

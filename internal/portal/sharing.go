@@ -256,7 +256,7 @@ func (p *portal) share(w http.ResponseWriter, r *http.Request, v *visit) error {
 	}
 	says := []string{
 		linkSays,
-		"Whoever uses it makes an account here, or accepts with the one they have. Without a household of their own, they then belong to yours.",
+		"Whoever uses it makes an account here, or accepts with the one they have. Unless they live with others here, they then belong to your household, which opens nothing.",
 		"Once they have accepted, “" + v.vaultName() + "” opens to them as soon as you, or somebody else who holds it, opens a page here.",
 	}
 	if offer.Past || offer.As == "child" {

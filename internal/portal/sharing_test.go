@@ -167,7 +167,7 @@ func TestSharedLivingRoom(t *testing.T) {
 	anna.says(resp.Header.Get("Location"), []string{"They can open what was kept before, too."}, "Give the past")
 	resp, body := anna.post(past, nil)
 	want(t, resp, http.StatusConflict, body, "They can open all that you can open.", "<h1>Living room</h1>")
-	ben.says("/recordings/"+before.String(), []string{canary, "Move it to another vault", "erased here, for everybody who holds this one"})
+	ben.says("/recordings/"+before.String(), []string{canary, "Move to another vault", "erased here for everybody who holds this one"})
 
 	// He moves one into his own vault: she sees it no more.
 	own := ben.vaults()[0].ID
