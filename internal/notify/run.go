@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/store"
 )
 
@@ -15,6 +17,7 @@ const (
 	lease   = 2 * time.Minute  // a letter under way is nobody else's for so long; more than any sending lasts
 	grace   = 5 * time.Second  // for letters under way when the program ends
 	pause   = 10 * time.Second // after the store failed
+	ahead   = 64               // letters looked at in one transaction
 	keepFor = 90 * 24 * time.Hour
 )
 
@@ -34,7 +37,7 @@ func wait(attempts int) time.Duration {
 // seconds. A store that fails is tried again, and keeps letters from going out
 // meanwhile: what cannot be noted would be sent twice.
 func (d *Desk) Run(ctx context.Context) error {
-	s := shift{desk: d, ended: make(chan store.Delivery)}
+	s := shift{desk: d, ended: make(chan store.Delivery), rests: map[hearkeep.ChannelID]rest{}}
 	sending, breakOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer breakOff()
 	tick := time.NewTicker(d.poll)
@@ -67,11 +70,46 @@ type shift struct {
 	ended chan store.Delivery // how it went
 	busy  int
 	done  []store.Delivery // to be noted
+	rests map[hearkeep.ChannelID]rest
+}
+
+// rest is for how long a channel whose address took no letter is left alone.
+type rest struct {
+	until time.Time
+	times int // in a row
 }
 
 func (s *shift) take(row store.Delivery) {
 	s.busy--
 	s.done = append(s.done, row)
+	now := time.Now()
+	switch r := s.rests[row.Channel]; {
+	case row.State == sent:
+		delete(s.rests, row.Channel)
+	case row.State == queued && row.Due.After(now) && !r.until.After(now):
+		s.rests[row.Channel] = rest{now.Add(wait(r.times + 1)), r.times + 1}
+	}
+}
+
+// choose says of due letters which are to be sent now, and which are put off:
+// those of channels that rest. Somebody whose own address answers slowly, or
+// never, has nobody else's letters wait behind thousands of theirs.
+func (s *shift) choose(due []store.Delivery, now time.Time) (mine, off []store.Delivery) {
+	for _, row := range due {
+		switch until := s.rests[row.Channel].until; {
+		case until.After(row.Created.Add(giveUp)):
+			row.State, row.Due, row.Sealed = failed, now, nil
+			off = append(off, row)
+		case until.After(now):
+			row.Due = until
+			off = append(off, row)
+		case len(mine) < workers-s.busy:
+			row.Attempts++
+			row.Due = now.Add(lease)
+			mine = append(mine, row)
+		}
+	}
+	return mine, off
 }
 
 // due reports whether anything is, without taking the store's writer.
@@ -94,28 +132,29 @@ func (s *shift) turn(ctx, sending context.Context, look bool) error {
 	if len(s.done) == 0 && !look {
 		return nil
 	}
-	var mine []store.Delivery
-	err := s.desk.Store.Update(ctx, func(tx *store.Tx) (err error) {
-		if err := note(ctx, tx, s.done); err != nil || s.busy >= workers {
-			return err
+	for more := true; more && ctx.Err() == nil; {
+		var mine, off []store.Delivery
+		err := s.desk.Store.Update(ctx, func(tx *store.Tx) error {
+			if err := note(ctx, tx, s.done); err != nil || s.busy >= workers {
+				return err
+			}
+			now := time.Now()
+			due, err := tx.Letters.DueDeliveries(ctx, now, ahead)
+			if err != nil {
+				return err
+			}
+			mine, off = s.choose(due, now)
+			return note(ctx, tx, append(slices.Clone(mine), off...))
+		})
+		if err != nil {
+			return fmt.Errorf("notify: take letters: %w", err)
 		}
-		now := time.Now()
-		if mine, err = tx.Letters.DueDeliveries(ctx, now, workers-s.busy); err != nil {
-			return err
+		s.done = nil
+		for _, row := range mine {
+			s.busy++
+			go func() { s.ended <- s.desk.attempt(sending, row) }()
 		}
-		for i := range mine {
-			mine[i].Attempts++
-			mine[i].Due = now.Add(lease)
-		}
-		return note(ctx, tx, mine)
-	})
-	if err != nil {
-		return fmt.Errorf("notify: take letters: %w", err)
-	}
-	s.done = nil
-	for _, row := range mine {
-		s.busy++
-		go func() { s.ended <- s.desk.attempt(sending, row) }()
+		more = len(off) > 0
 	}
 	return nil
 }
