@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -66,9 +67,9 @@ func (d *Desk) sendFarewellLink(ctx context.Context, name, address string) error
 		return err
 	}
 	secret, hash := newSecret()
-	l := store.Link{Kind: linkFarewell, Hash: hash, Payload: account.ID[:], Expires: time.Now().Add(FarewellLife)}
+	l := store.Link{Kind: linkFarewell, Hash: hash, Payload: slices.Concat(account.ID[:], channel.ID[:]), Expires: time.Now().Add(FarewellLife)}
 	if !sends {
-		l.Payload, l.Expires = d.decoy.account.ID[:], time.Now().Add(time.Minute)
+		l.Payload, l.Expires = slices.Concat(d.decoy.account.ID[:], channel.ID[:]), time.Now().Add(time.Minute)
 	}
 	return d.store.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.Identity.PutLink(ctx, l); err != nil || !sends {
@@ -122,13 +123,25 @@ func farewellLinkError(err error) error {
 	return err
 }
 
-// farewellAccount is the account that a link would erase.
+// farewellAccount is the account that a link would erase. Letters must still
+// go to where the link went: whoever removes an address that somebody else
+// reads ends what went there.
 func farewellAccount(ctx context.Context, tx *store.Tx, l store.Link) (store.Account, error) {
-	var id hearkeep.AccountID
-	if len(l.Payload) != len(id) {
+	var account hearkeep.AccountID
+	var channel hearkeep.ChannelID
+	if len(l.Payload) != len(account)+len(channel) {
 		return store.Account{}, store.ErrNotFound
 	}
-	return tx.Identity.Account(ctx, hearkeep.AccountID(l.Payload))
+	copy(account[:], l.Payload)
+	copy(channel[:], l.Payload[len(account):])
+	channels, err := tx.Letters.Channels(ctx, account)
+	if err != nil {
+		return store.Account{}, err
+	}
+	if !slices.ContainsFunc(channels, func(c store.Channel) bool { return c.ID == channel && !c.Confirmed.IsZero() }) {
+		return store.Account{}, store.ErrNotFound
+	}
+	return tx.Identity.Account(ctx, account)
 }
 
 // FarewellLink says whose account a link would erase, without using it.

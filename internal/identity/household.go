@@ -142,12 +142,21 @@ func errNothing(err error) error {
 		WithHint("It may have been erased, or its time may be over.").Because(err)
 }
 
-// change runs what who does to a household in one transaction.
+// change runs what who does to a household in one transaction. A request that
+// was let in, and then took its time, does nothing once its session has ended.
 func (d *Desk) change(ctx context.Context, who Verified, act string, fn func(tx *store.Tx) error) error {
 	if !who.Valid() {
 		return errSignIn(nil)
 	}
-	if err := d.store.Update(ctx, fn); err != nil {
+	err := d.store.Update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Identity.Session(ctx, who.of.row.IDHash); errors.Is(err, store.ErrNotFound) {
+			return errSignIn(err)
+		} else if err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+	if err != nil {
 		return fmt.Errorf("identity: %s, for %s: %w", act, who.Account(), err)
 	}
 	return nil
