@@ -104,13 +104,14 @@ func (w *world) step(t *testing.T, act string, who, whom int, past bool) error {
 		} else if err != nil {
 			return err
 		}
-		by := w.people[w.holders()[0]] // whoever comes by lets them in
+		first := w.holders()[0] // whoever comes by lets them in, and gives what they have themselves
+		by := w.people[first]
 		if _, err := w.h.Keep.Enter(ctx, by.Who, by.Vault); err != nil {
 			return err
 		}
 		w.n++
 		if w.from[whom] = w.n; past {
-			w.from[whom] = w.from[who]
+			w.from[whom] = max(w.from[who], w.from[first])
 		}
 	case "remove":
 		err := room.RemoveHolder(ctx, b.Who.Account())
