@@ -25,7 +25,8 @@ type Binding struct {
 }
 
 // Bind ties a new door to this vault: signed by the vault's key, pinned under
-// the house key, in the ledger, and due to be announced by the device.
+// the house key, in the ledger, and due to be announced by the device. A door
+// that relays needs Fresh.
 func (r *Room) Bind(ctx context.Context, source hearkeep.Source, door Door, rule hearkeep.RoomRule) (hearkeep.BindingID, error) {
 	if err := r.changes(); err != nil {
 		return hearkeep.BindingID{}, err
@@ -36,6 +37,9 @@ func (r *Room) Bind(ctx context.Context, source hearkeep.Source, door Door, rule
 	}
 	if !rule.Valid() {
 		return hearkeep.BindingID{}, errRule()
+	}
+	if err := r.mayRelay(Door{}, door); err != nil {
+		return hearkeep.BindingID{}, err
 	}
 	b := store.Binding{
 		ID: hearkeep.NewID[hearkeep.BindingID](), Vault: r.vault.ID, Source: source, Rule: rule,
@@ -51,6 +55,9 @@ func (r *Room) Bind(ctx context.Context, source hearkeep.Source, door Door, rule
 		if err := r.keep.claim(ctx, tx, b.ID, door); err != nil {
 			return err
 		}
+		if err := r.tellRelay(ctx, tx, Door{}, door); err != nil {
+			return err
+		}
 		return tx.Vaults.InsertBinding(ctx, b)
 	})
 	if err != nil {
@@ -60,7 +67,7 @@ func (r *Room) Bind(ctx context.Context, source hearkeep.Source, door Door, rule
 }
 
 // Change gives a door another name, settings or rule. Its numbering, its
-// token and what it has kept stay.
+// token and what it has kept stay. To relay to another engine needs Fresh.
 func (r *Room) Change(ctx context.Context, id hearkeep.BindingID, door Door, rule hearkeep.RoomRule) error {
 	if err := r.changes(); err != nil {
 		return err
@@ -75,6 +82,13 @@ func (r *Room) Change(ctx context.Context, id hearkeep.BindingID, door Door, rul
 	if !rule.Valid() {
 		return errRule()
 	}
+	before, err := r.keep.openDoor(b)
+	if err != nil {
+		return fmt.Errorf("vault: change %s: %w", id, err)
+	}
+	if err := r.mayRelay(before, door); err != nil {
+		return err
+	}
 	b.Rule = rule
 	if err := r.keep.signBinding(r.keys[r.current], r.current, &b, door); err != nil {
 		return fmt.Errorf("vault: change %s: %w", id, err)
@@ -83,10 +97,41 @@ func (r *Room) Change(ctx context.Context, id hearkeep.BindingID, door Door, rul
 		if err := r.keep.claim(ctx, tx, b.ID, door); err != nil {
 			return err
 		}
+		if err := r.tellRelay(ctx, tx, before, door); err != nil {
+			return err
+		}
 		return tx.Vaults.SetBinding(ctx, b)
 	})
 	if err != nil {
 		return fmt.Errorf("vault: change %s: %w", id, err)
+	}
+	return nil
+}
+
+// mayRelay asks for an unlocker where a door is to give what it hears to
+// another engine than before. Whoever runs that one listens from then on, also
+// when the session that said so has long ended.
+func (r *Room) mayRelay(before, door Door) error {
+	if door.Relay == "" || door.Relay == before.Relay {
+		return nil
+	}
+	return r.actor.fresh()
+}
+
+// tellRelay tells everybody who holds the vault of such a change.
+func (r *Room) tellRelay(ctx context.Context, tx *store.Tx, before, door Door) error {
+	if door.Relay == "" || door.Relay == before.Relay {
+		return nil
+	}
+	l, err := r.keep.lineage(ctx, tx, r.vault.ID)
+	if err != nil {
+		return err
+	}
+	letter := letterRelays(r.keep.called(l.vault), nameIn(ctx, tx, r.actor.account))
+	for _, account := range accountsOf(l.holders()) {
+		if err := r.keep.write(ctx, tx, account, letter); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -128,8 +173,12 @@ func (r *Room) write(ctx context.Context, b store.Binding, kind ledger.Kind, cha
 }
 
 // announce writes what became of a binding into the ledger, and makes its
-// device owe a spoken notice (V1).
+// device owe a spoken notice (V1). It fails where the session or token of this
+// Room has ended meanwhile: a door would outlive it.
 func (r *Room) announce(ctx context.Context, tx *store.Tx, b store.Binding, kind ledger.Kind) error {
+	if err := r.actor.lives(ctx, tx, time.Now()); err != nil {
+		return err
+	}
 	if err := tx.Acts.Count(ctx, b.ID, countNoticesDue, 1); err != nil {
 		return err
 	}
@@ -219,7 +268,7 @@ func (k *Keep) dropEnvelope(id hearkeep.BindingID) {
 // MoveDoor ties a door to another vault that the same person holds: a new
 // binding there, with the door's settings and rule, and the end of the one
 // here. What it has kept stays here. A terminal has to be paired anew, since a
-// token names its binding.
+// token names its binding. Needs Fresh as Move does.
 func MoveDoor(ctx context.Context, from, to *Room, id hearkeep.BindingID) (hearkeep.BindingID, error) {
 	if err := together(from, to); err != nil {
 		return hearkeep.BindingID{}, err

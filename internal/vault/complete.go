@@ -134,7 +134,11 @@ func (r *Room) arrivalOf(ctx context.Context, l lineage, come []arrival, i store
 	if i.Generation != l.newest().N {
 		return foreign(fmt.Errorf("it is of generation %d, and somebody left since", i.Generation))
 	}
-	secret, err := r.keep.openInvitation(r.keys[i.Generation], i)
+	key, err := r.key(i.Generation)
+	if err != nil {
+		return arrival{}, err
+	}
+	secret, err := r.keep.openInvitation(key, i)
 	if err != nil {
 		return foreign(err)
 	}

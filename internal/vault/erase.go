@@ -67,8 +67,17 @@ func (r *Room) EraseAll(ctx context.Context) (Receipt, error) {
 // eraseAll works in batches, each with a ledger entry of its own. The last
 // one's receipt, which is what people are given, sums them up.
 func (k *Keep) eraseAll(ctx context.Context, vault hearkeep.VaultID, of store.Span, entry ledger.Entry) (Receipt, error) {
-	var sum Receipt
 	k.forget(vault, time.Now())
+	sum, err := k.eraseSpan(ctx, vault, of, entry)
+	if err == nil && sum.Count == 0 {
+		err = hearkeep.Errorf(hearkeep.NotFound, "There is nothing to erase: this keep is empty.")
+	}
+	return sum, err
+}
+
+// eraseSpan erases what generations of a vault keep, which may be nothing.
+func (k *Keep) eraseSpan(ctx context.Context, vault hearkeep.VaultID, of store.Span, entry ledger.Entry) (Receipt, error) {
+	var sum Receipt
 	for {
 		var recs []store.Recording
 		err := k.store.View(ctx, func(tx *store.Tx) (err error) {
@@ -79,7 +88,7 @@ func (k *Keep) eraseAll(ctx context.Context, vault hearkeep.VaultID, of store.Sp
 			return sum, fmt.Errorf("vault: erase all of %s: %w", vault, err)
 		}
 		if len(recs) == 0 {
-			break
+			return sum, nil
 		}
 		e := store.Erasure{Vault: vault, Outcome: hearkeep.OutcomeErased}
 		for _, rec := range recs {
@@ -92,10 +101,6 @@ func (k *Keep) eraseAll(ctx context.Context, vault hearkeep.VaultID, of store.Sp
 		}
 		sum = done
 	}
-	if sum.Count == 0 {
-		return sum, hearkeep.Errorf(hearkeep.NotFound, "There is nothing to erase: this keep is empty.")
-	}
-	return sum, nil
 }
 
 // forget marks that everything said before now is erased, so that what is on

@@ -190,7 +190,8 @@ func (k *Keep) alone(ctx context.Context, tx *store.Tx, h holding, account heark
 // Forget implements identity.Vaults. Of a vault that the account alone holds,
 // the doors end first, so that nothing comes after; then everything in it is
 // erased; and then what the account holds of it goes, so that a Forget that
-// was cut short finds it again.
+// was cut short finds it again. Of a vault that others hold as well, what none
+// of them opens is erased: nobody could do that later.
 func (k *Keep) Forget(ctx context.Context, account hearkeep.AccountID) error {
 	var held []holding
 	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
@@ -209,11 +210,14 @@ func (k *Keep) Forget(ctx context.Context, account hearkeep.AccountID) error {
 }
 
 func (k *Keep) forgetOne(ctx context.Context, account hearkeep.AccountID, vault hearkeep.VaultID) error {
+	entry := ledger.Entry{Kind: ledger.KindErased, Account: &account, Role: hearkeep.RoleSystem, Vault: &vault, Purpose: "farewell"}
+	if err := k.eraseOpenToNoOther(ctx, account, vault, entry); err != nil {
+		return err
+	}
 	alone, err := k.endDoorsOrDepart(ctx, account, vault)
 	if err != nil || !alone {
 		return err
 	}
-	entry := ledger.Entry{Kind: ledger.KindErased, Account: &account, Role: hearkeep.RoleSystem, Vault: &vault, Purpose: "farewell"}
 	if _, err := k.eraseAll(ctx, vault, store.Span{}, entry); err != nil && hearkeep.CodeOf(err) != hearkeep.NotFound {
 		return err
 	}
@@ -239,6 +243,45 @@ func (k *Keep) forgetOne(ctx context.Context, account hearkeep.AccountID, vault 
 		_, err = k.ledger.Append(ctx, tx, entry)
 		return err
 	})
+}
+
+// eraseOpenToNoOther erases what of a shared vault opens for one account alone:
+// what was kept before the others came, and nobody gave them.
+func (k *Keep) eraseOpenToNoOther(ctx context.Context, account hearkeep.AccountID, vault hearkeep.VaultID, entry ledger.Entry) error {
+	var mine, theirs hearkeep.Generation
+	err := k.store.View(ctx, func(tx *store.Tx) error {
+		l, err := k.lineage(ctx, tx, vault)
+		if errors.Is(err, errAltered) {
+			return nil // nobody knows who opens what
+		}
+		if err != nil {
+			return err
+		}
+		if mine, err = k.heldSince(ctx, tx, vault, account); err != nil {
+			return err
+		}
+		for _, m := range l.holders() {
+			if m.Account == account {
+				continue
+			}
+			first, err := k.heldSince(ctx, tx, vault, m.Account)
+			if err != nil {
+				return err
+			}
+			if first == 0 {
+				mine = 0 // their rows are damaged, which may be mended
+			}
+			if theirs == 0 || first < theirs {
+				theirs = first
+			}
+		}
+		return nil
+	})
+	if err != nil || mine == 0 || theirs <= mine {
+		return err
+	}
+	_, err = k.eraseSpan(ctx, vault, store.Span{From: mine, To: theirs - 1}, entry)
+	return err
 }
 
 // endDoorsOrDepart ends the doors of a vault that an account alone holds, or

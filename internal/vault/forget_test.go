@@ -2,12 +2,14 @@ package vault_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/store"
 	"github.com/hearkeep/hearkeep/internal/vault"
 	"github.com/hearkeep/hearkeep/internal/vault/vaulttest"
 )
@@ -163,4 +165,30 @@ func together(t *testing.T, fns ...func(context.Context) error) []error {
 	}
 	wg.Wait()
 	return errs
+}
+
+// A farewell leaves nothing in a shared vault that nobody else opens.
+func TestForgetWhatOthersCannotOpen(t *testing.T) {
+	h := vaulttest.New(t)
+	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
+	ctx := t.Context()
+	ours := h.Vault(t, anna, vault.Shared)
+	before := say(t, ours, "before Bert came")
+	bert = h.Joined(t, ours, bert, vault.Invitation{As: "holder"})
+	since := say(t, ours, "since then")
+	for range 2 {
+		must(t, h.Keep.Forget(ctx, anna.Who.Account()))
+	}
+	must(t, h.Store.View(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Vaults.Recording(ctx, ours.Vault, before); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("what opened for her alone: got %v, want ErrNotFound", err)
+		}
+		return nil
+	}))
+	if _, err := h.Store.Keys().Part(ctx, ours.Vault, before, hearkeep.PartWords, 1); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("its key: got %v, want ErrNotFound", err)
+	}
+	wantOpens(t, h, "the other", bert, since, true)
+	wantOpens(t, h, "the other, later", bert, say(t, ours, "later"), true)
+	wantSound(t, h)
 }

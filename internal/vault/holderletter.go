@@ -73,6 +73,13 @@ func letterLeft(vault, who string) hearkeep.Letter {
 	}
 }
 
+func letterRelays(vault, by string) hearkeep.Letter {
+	return hearkeep.Letter{
+		Topic: "door relays", Subject: "What a door hears now goes to another engine",
+		Text: fmt.Sprintf("%s had a door of %s ask another speech engine first. What is said there is sent to that engine as it is heard.\n\nIf you did not expect that, look at the doors of this vault, and disconnect that one.", by, vault),
+	}
+}
+
 func letterPast(vault, who, by string) hearkeep.Letter {
 	return hearkeep.Letter{
 		Topic: "past given", Subject: "Somebody can open more of a vault",

@@ -102,7 +102,11 @@ func (r *Room) Invite(ctx context.Context, i Invitation) (string, error) {
 		if row.Generation, row.Household, err = r.mayInvite(ctx, tx, row.As); err != nil {
 			return err
 		}
-		if row.Sealed, err = r.keep.sealInvitation(r.keys[row.Generation], secret, row); err != nil {
+		key, err := r.key(row.Generation)
+		if err != nil {
+			return err
+		}
+		if row.Sealed, err = r.keep.sealInvitation(key, secret, row); err != nil {
 			return err
 		}
 		if err := tx.Houses.InsertInvitation(ctx, row); err != nil {

@@ -111,6 +111,9 @@ func (k *Keep) make(ctx context.Context, who identity.Verified, n NewVault, inst
 		return hearkeep.VaultID{}, fmt.Errorf("vault: make %s: %w", id, err)
 	}
 	err = k.store.Update(ctx, func(tx *store.Tx) error {
+		if err := personOf(who).lives(ctx, tx, time.Now()); err != nil {
+			return err
+		}
 		held, err := k.heldIn(ctx, tx, who.Account())
 		if err != nil {
 			return err

@@ -30,7 +30,8 @@ const (
 // its parts and what is left of their time; it gets a new id and a number of
 // the other vault's own. What was moved when it fails half way stays moved;
 // nothing is lost. A recording that does not open stays where it is, the
-// others are moved, and the error says so beside the receipt.
+// others are moved, and the error says so beside the receipt. Into a vault that
+// others hold, or may come to hold, it needs Fresh.
 func Move(ctx context.Context, from, to *Room, ids ...hearkeep.RecordingID) (Receipt, error) {
 	if err := mayMove(from, to, ids); err != nil {
 		return Receipt{}, err
@@ -87,7 +88,9 @@ func mayMove(from, to *Room, ids []hearkeep.RecordingID) error {
 }
 
 // together refuses two Rooms that are not the same person's. A program has
-// the key of one vault, so that nothing moves between two by a token.
+// the key of one vault, so that nothing moves between two by a token. What
+// goes into a vault that is not personal is given to everybody who holds it:
+// a session that was left open does not do that.
 func together(from, to *Room) error {
 	if from.actor.account != to.actor.account || from.keep != to.keep {
 		return errGone()
@@ -95,7 +98,10 @@ func together(from, to *Room) error {
 	if err := from.keyholder(); err != nil {
 		return err
 	}
-	return to.keyholder()
+	if err := to.keyholder(); err != nil || to.vault.Kind == Personal {
+		return err
+	}
+	return from.actor.fresh()
 }
 
 func unique(ids []hearkeep.RecordingID) (out []hearkeep.RecordingID) {
@@ -290,6 +296,9 @@ func (m *move) insert(ctx context.Context, copies []moving) error {
 	}
 	here := make([]bool, len(copies))
 	err := k.store.Update(ctx, func(tx *store.Tx) error {
+		if err := m.from.actor.lives(ctx, tx, time.Now()); err != nil {
+			return err
+		}
 		if err := m.in.unchanged(ctx, tx); err != nil {
 			return err
 		}

@@ -182,9 +182,9 @@ func (r *Room) envelopeKey(ctx context.Context, rec store.Recording) (seal.Envel
 	if key, ok := r.envelopes[rec.Envelope]; ok {
 		return key, nil
 	}
-	vk, ok := r.keys[rec.Generation]
-	if !ok {
-		return seal.EnvelopeKey{}, fmt.Errorf("vault: generation %d of %s is not held", rec.Generation, r.vault.ID)
+	vk, err := r.key(rec.Generation)
+	if err != nil {
+		return seal.EnvelopeKey{}, err
 	}
 	wrap, err := r.keep.store.Keys().Envelope(ctx, r.vault.ID, rec.Envelope)
 	if err != nil {

@@ -63,7 +63,11 @@ func (k *Keep) rekeyOne(ctx context.Context, from, to identity.Verified, id hear
 		return err
 	}
 	for _, h := range r.held {
-		if h.Wrap, err = seal.SealVaultKey(r.keys[h.Generation], public, id, h.Generation, h.Account); err != nil {
+		key, err := r.key(h.Generation)
+		if err != nil {
+			return s, err
+		}
+		if h.Wrap, err = seal.SealVaultKey(key, public, id, h.Generation, h.Account); err != nil {
 			return s, err
 		}
 		s.again = append(s.again, h) // its pin says which keys are the vault's, and goes on saying that

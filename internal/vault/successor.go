@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -53,9 +52,9 @@ type successor struct {
 // arrivals, which were authenticated under their invitation's secret. Rows of
 // accounts are not asked for keys.
 func (r *Room) prepare(l lineage, p plan) (s successor, err error) {
-	old, ok := r.keys[l.newest().N]
-	if !ok {
-		return s, fmt.Errorf("vault: generation %d of %s is not held", l.newest().N, r.vault.ID)
+	old, err := r.key(l.newest().N)
+	if err != nil {
+		return s, err
 	}
 	if p.mine.Bytes() == nil {
 		p.mine = seal.PublicOfAccount(r.actor.who.Private())
@@ -96,11 +95,16 @@ func (r *Room) prepare(l lineage, p plan) (s successor, err error) {
 // pastFor seals the generations that this Room opens, from one on and but
 // those that are had already, to a member.
 func (r *Room) pastFor(m seal.RosterMember, from hearkeep.Generation, had []store.Keyholder) (rows []store.Keyholder, err error) {
-	for _, n := range slices.Sorted(maps.Keys(r.keys)) {
+	for _, mine := range r.held {
+		n := mine.Generation
 		if n < from || slices.ContainsFunc(had, func(h store.Keyholder) bool { return h.Generation == n }) {
 			continue
 		}
-		h, err := r.keep.holderRow(r.vault.ID, n, r.keys[n], m, nil)
+		key, err := r.key(n)
+		if err != nil {
+			return nil, err
+		}
+		h, err := r.keep.holderRow(r.vault.ID, n, key, m, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -119,8 +123,10 @@ func (r *Room) succeed(ctx context.Context, l lineage, p plan) error {
 	if err := r.keep.store.Update(ctx, func(tx *store.Tx) error { return r.keep.take(ctx, tx, s) }); err != nil {
 		return fmt.Errorf("vault: generation %d of %s: %w", s.gen.N, r.vault.ID, err)
 	}
-	if slices.Contains(s.gen.Keyholders, r.actor.account) {
-		r.keys[s.gen.N], r.current = s.key, s.gen.N
+	for _, h := range s.rows {
+		if h.Account == r.actor.account && h.Generation == s.gen.N {
+			r.keys[s.gen.N], r.current, r.held = s.key, s.gen.N, append(r.held, h)
+		}
 	}
 	if !p.vault.ID.IsZero() {
 		r.vault = p.vault

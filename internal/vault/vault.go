@@ -333,25 +333,39 @@ func (k *Keep) isCurrent(ctx context.Context, id hearkeep.VaultID, n hearkeep.Ge
 	return is && err == nil
 }
 
-// unlock opens the keys of the generations that an account holds, each of
-// which must be the pinned one.
+// unlock opens the newest generation that an account holds. Older ones are
+// opened when something of theirs is: a vault that has changed hands fifty
+// times costs no more to enter than one that never has.
 func (r *Room) unlock(held []store.Keyholder) error {
-	for _, h := range held {
-		public, err := r.keep.checkHolder(h)
-		if err != nil {
-			return err
-		}
-		key, err := seal.OpenVaultKey(h.Wrap, r.actor.who.Private(), r.vault.ID, h.Generation, r.actor.account)
-		if err == nil && !seal.PublicOfVault(key).Equal(public) {
-			err = errors.New("the key is not the pinned one")
-		}
-		if err != nil {
-			return fmt.Errorf("vault: generation %d of %s: %w", h.Generation, r.vault.ID, err)
-		}
-		r.keys[h.Generation], r.current = key, h.Generation
-	}
 	r.held, r.span = held, store.Span{From: held[0].Generation}
-	return nil
+	r.current = held[len(held)-1].Generation
+	_, err := r.key(r.current)
+	return err
+}
+
+// key is the key of a generation that this Room's person holds, which must be
+// the pinned one.
+func (r *Room) key(n hearkeep.Generation) (seal.VaultKey, error) {
+	if key, ok := r.keys[n]; ok {
+		return key, nil
+	}
+	at := slices.IndexFunc(r.held, func(h store.Keyholder) bool { return h.Generation == n })
+	if at < 0 {
+		return seal.VaultKey{}, fmt.Errorf("vault: generation %d of %s is not held", n, r.vault.ID)
+	}
+	public, err := r.keep.checkHolder(r.held[at])
+	if err != nil {
+		return seal.VaultKey{}, err
+	}
+	key, err := seal.OpenVaultKey(r.held[at].Wrap, r.actor.who.Private(), r.vault.ID, n, r.actor.account)
+	if err == nil && !seal.PublicOfVault(key).Equal(public) {
+		err = errors.New("the key is not the pinned one")
+	}
+	if err != nil {
+		return seal.VaultKey{}, fmt.Errorf("vault: generation %d of %s: %w", n, r.vault.ID, err)
+	}
+	r.keys[n] = key
+	return key, nil
 }
 
 // belongs checks that the newest key that is held is of the vault's
