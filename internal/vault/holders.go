@@ -150,8 +150,12 @@ func (r *Room) mayInvite(ctx context.Context, tx *store.Tx, as string) (n hearke
 }
 
 // stillHolds reads, in tx, who holds the vault, and what this Room's person
-// is of it. Conflict where the Room does not have its newest key any more.
+// is of it. Conflict where the Room does not have its newest key any more, and
+// Unauthorized where its session has ended.
 func (r *Room) stillHolds(ctx context.Context, tx *store.Tx) (lineage, seal.RosterMember, error) {
+	if err := r.actor.lives(ctx, tx, time.Now()); err != nil {
+		return lineage{}, seal.RosterMember{}, err
+	}
 	l, err := r.keep.lineage(ctx, tx, r.vault.ID)
 	if err != nil {
 		return l, seal.RosterMember{}, err

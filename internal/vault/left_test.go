@@ -53,20 +53,25 @@ func TestOpenSessionLaysNoWayOut(t *testing.T) {
 // nothing once its session has ended.
 func TestEndedSessionChangesNothing(t *testing.T) {
 	h := vaulttest.New(t)
-	anna := h.Person(t, "Anna")
+	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
 	ctx := t.Context()
 	ours := h.Vault(t, anna, vault.Shared)
+	h.Joined(t, ours, bert, vault.Invitation{As: "holder"})
 	room, other, id := h.Enter(t, ours), h.Enter(t, anna), say(t, anna, "mine alone")
 	sessions, err := h.Desk.Sessions(ctx, anna.Who)
 	must(t, err)
 	must(t, h.Desk.EndSession(ctx, anna.Who, sessions[0].ID))
 
+	_, invited := room.Invite(ctx, vault.Invitation{As: "holder", Past: true})
 	_, bound := room.Bind(ctx, hearkeep.SourceSay, vault.Door{Name: "Terminal"}, hearkeep.RoomRule{Keep: hearkeep.KeepAll})
 	_, moved := vault.Move(ctx, other, room, id)
 	_, made := h.Keep.Add(ctx, anna.Who, vault.NewVault{Name: "Another", Kind: vault.Shared})
 	for what, err := range map[string]error{
-		"binds": bound, "moves": moved, "makes a vault": made,
-		"unbinds": room.Unbind(ctx, ours.Inbox.Binding()),
+		"invites": invited, "binds": bound, "moves": moved, "makes a vault": made,
+		"gives the past": room.GivePast(ctx, bert.Who.Account()),
+		"removes":        room.RemoveHolder(ctx, bert.Who.Account()),
+		"unbinds":        room.Unbind(ctx, ours.Inbox.Binding()),
+		"leaves":         room.Leave(ctx),
 	} {
 		wantCode(t, what, err, hearkeep.Unauthorized)
 	}

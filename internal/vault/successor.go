@@ -139,8 +139,12 @@ func (r *Room) succeed(ctx context.Context, l lineage, p plan) error {
 
 // take writes a generation, unless what it was prepared on has changed. What
 // belongs to the generation before ends: what was held by who is gone, every
-// API token, and the envelopes of every door, which follow at once.
+// API token, and the envelopes of every door, which follow at once. A session
+// that has ended makes none.
 func (k *Keep) take(ctx context.Context, tx *store.Tx, s successor) error {
+	if err := s.actor.lives(ctx, tx, time.Now()); err != nil {
+		return err
+	}
 	vault := s.gen.Vault
 	now, err := k.lineage(ctx, tx, vault)
 	if err != nil {
