@@ -312,6 +312,9 @@ func (d *Desk) eraseAccount(ctx context.Context, id hearkeep.AccountID) error {
 		if err != nil {
 			return err
 		}
+		if err := endAccepted(ctx, tx, id); err != nil {
+			return err
+		}
 		if err := tx.Identity.DeleteAccount(ctx, id); err != nil {
 			return err
 		}

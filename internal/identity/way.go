@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -376,23 +375,18 @@ func endTokens(ctx context.Context, tx *store.Tx, account hearkeep.AccountID) er
 			return err
 		}
 	}
-	member, err := tx.Houses.Member(ctx, account)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	open, err := tx.Houses.Invitations(ctx, member.Household)
-	if err != nil {
-		return err
-	}
-	for _, i := range open {
-		if i.Account == account {
-			if err := tx.Houses.DeleteInvitation(ctx, i.ID); err != nil {
-				return err
-			}
+	return endAccepted(ctx, tx, account)
+}
+
+// endAccepted removes what an account accepted and nobody completed, of
+// whichever household: a keyholder would otherwise find a key that is nobody's,
+// and report it.
+func endAccepted(ctx context.Context, tx *store.Tx, account hearkeep.AccountID) error {
+	accepted, err := tx.Houses.InvitationsOf(ctx, account)
+	for _, i := range accepted {
+		if err := tx.Houses.DeleteInvitation(ctx, i.ID); err != nil {
+			return err
 		}
 	}
-	return nil
+	return err
 }

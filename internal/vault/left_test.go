@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/vault"
 	"github.com/hearkeep/hearkeep/internal/vault/vaulttest"
 )
@@ -75,4 +76,22 @@ func TestEndedSessionChangesNothing(t *testing.T) {
 	} {
 		wantCode(t, what, err, hearkeep.Unauthorized)
 	}
+}
+
+// Who accepted an invitation to another household's vault, and then renewed
+// their keys, is not taken for an intruder.
+func TestAcceptedWithRenewedKeys(t *testing.T) {
+	h := vaulttest.New(t)
+	anna, bert, carl := h.Person(t, "Anna"), h.Person(t, "Bert"), h.Person(t, "Carl")
+	link, err := h.Desk.Invite(t.Context(), bert.Who, false)
+	must(t, err)
+	must(t, h.Desk.Accept(t.Context(), carl.Who, link)) // Bert stays with Carl
+	ours := h.Vault(t, anna, vault.Shared)
+	bert = h.Invited(t, ours, bert, vault.Invitation{As: "holder"})
+	bert = h.Rekeyed(t, bert)
+	h.Enter(t, ours)
+	if n := kinds(t, h, ours.Vault)[ledger.KindOpeningFailed]; n != 0 {
+		t.Errorf("got %d openings that failed, want none", n)
+	}
+	h.Joined(t, ours, bert, vault.Invitation{As: "holder"})
 }
