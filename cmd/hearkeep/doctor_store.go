@@ -78,6 +78,25 @@ func (d *doctor) databases(ctx context.Context, st store.Store) {
 	}
 	d.ok("database", "%s of %s, %s; hearkeep check reads all of it back.",
 		countOf(sum.Recordings, "recording"), countOf(people, "vault"), bytesText(sum.Bytes))
+	if n, err := leftOpen(ctx, st); err == nil && n > 0 {
+		d.note("keyholders", "ask somebody who holds such a vault to sign in", "Somebody left, or was removed from, %s whose keys are still to be renewed: until then they are kept out by rows alone.", countOf(n, "vault"))
+	}
+}
+
+// leftOpen counts the vaults of which somebody left and that no keyholder has
+// entered since.
+func leftOpen(ctx context.Context, st store.Store) (n int, err error) {
+	err = st.View(ctx, func(tx *store.Tx) error {
+		all, err := tx.Vaults.AllVaults(ctx)
+		for _, id := range all {
+			gone, e := tx.Vaults.Departures(ctx, id)
+			if err = errors.Join(err, e); len(gone) > 0 {
+				n++
+			}
+		}
+		return err
+	})
+	return n, err
 }
 
 func totals(ctx context.Context, st store.Store) (sum store.Totals, vaults int, err error) {

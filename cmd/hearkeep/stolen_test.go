@@ -209,7 +209,7 @@ func (l *loot) tryKeys(t *testing.T) {
 	for _, row := range l.rows["api_tokens"] {
 		c := seal.TokenContext{
 			Account: id[hearkeep.AccountID](row["account"]),
-			Vault: id[hearkeep.VaultID](row["vault"]), Generation: hearkeep.Generation(row["generation"].(int64)),
+			Vault:   id[hearkeep.VaultID](row["vault"]), Generation: hearkeep.Generation(row["generation"].(int64)),
 			Token: id[hearkeep.TokenID](row["id"]), Write: row["write"].(int64) == 1, Expires: at(row["expires"]),
 		}
 		for _, k := range slices.Concat(whole, windows) {

@@ -243,9 +243,9 @@ func notice(keep hearkeep.Keeping, r store.Retention) string {
 	days := func(d time.Duration) int { return int(d / (24 * time.Hour)) }
 	switch keep {
 	case hearkeep.KeepAll:
-		return fmt.Sprintf("This is Hearkeep. What is said here is kept for its keeper alone, and deleted after %d days.", days(max(r.Audio, r.Words, r.Turn)))
+		return fmt.Sprintf("This is Hearkeep. What is said here is kept for its keepers alone, and deleted after %d days.", days(max(r.Audio, r.Words, r.Turn)))
 	case hearkeep.KeepWords:
-		return fmt.Sprintf("This is Hearkeep. Only the words of what is said here are kept, for their keeper alone, and deleted after %d days.", days(max(r.Words, r.Turn)))
+		return fmt.Sprintf("This is Hearkeep. Only the words of what is said here are kept, for their keepers alone, and deleted after %d days.", days(max(r.Words, r.Turn)))
 	}
 	return "This is Hearkeep. Nothing of what is said here is kept."
 }

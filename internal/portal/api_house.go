@@ -20,12 +20,22 @@ type holderJSON struct {
 }
 
 type holdersJSON struct {
-	Holders     []holderJSON `json:"holders"`
-	Invitations []offerJSON  `json:"invitations" doc:"Open, or accepted and waiting for a keyholder"`
+	Holders     []holderJSON  `json:"holders"`
+	Invitations []invitedJSON `json:"invitations" doc:"Open, or accepted and waiting for a keyholder"`
+}
+
+// invitedJSON is an invitation to a vault, as every keyholder of it sees it.
+type invitedJSON struct {
+	ID       hearkeep.InvitationID `json:"id"`
+	From     string                `json:"from" doc:"Who made it"`
+	As       string                `json:"as" doc:"holder, guardian or child"`
+	Past     bool                  `json:"past,omitempty" doc:"With what was kept before"`
+	Accepted string                `json:"accepted,omitempty" doc:"Who accepted, and waits for a keyholder"`
+	Expires  time.Time             `json:"expires"`
 }
 
 func (p *portal) apiHolders(ctx context.Context, c *call, _ none) (holdersJSON, error) {
-	out := holdersJSON{[]holderJSON{}, []offerJSON{}}
+	out := holdersJSON{[]holderJSON{}, []invitedJSON{}}
 	all, err := c.room.Holders(ctx)
 	if err != nil {
 		return out, err
@@ -33,16 +43,11 @@ func (p *portal) apiHolders(ctx context.Context, c *call, _ none) (holdersJSON, 
 	for _, h := range all {
 		out.Holders = append(out.Holders, holderJSON(h))
 	}
-	home, err := p.Identity.Household(ctx, c.who)
-	if err != nil {
-		return out, err
+	invited, err := c.room.Invited(ctx)
+	for _, i := range invited {
+		out.Invitations = append(out.Invitations, invitedJSON{i.ID, i.From, i.As, i.Past, i.Accepted, i.Expires.UTC()})
 	}
-	for _, o := range home.Invitations {
-		if o.Vault == c.room.ID() {
-			out.Invitations = append(out.Invitations, offerOf(o))
-		}
-	}
-	return out, nil
+	return out, err
 }
 
 // holderID is the account that an address names, which must hold the vault.

@@ -357,3 +357,24 @@ func TestRekeyConflict(t *testing.T) {
 	wantOpens(t, h, "all is as it was", living, say(t, living, "still"), true)
 	wantSound(t, h)
 }
+
+// Whoever speaks at a door is told anew when one more comes to hear it (V1).
+func TestDoorsTellOfWhoComes(t *testing.T) {
+	h := vaulttest.New(t)
+	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
+	living := h.Vault(t, anna, vault.Shared)
+	due := func(what string, want bool) {
+		t.Helper()
+		got, err := living.Inbox.TakeNotice(t.Context())
+		must(t, err)
+		if got != want {
+			t.Errorf("%s: a notice is due: %v, want %v", what, got, want)
+		}
+	}
+	due("a new door", true)
+	due("told once", false)
+	h.Joined(t, living, bert, vault.Invitation{As: "holder"})
+	due("somebody came", true)
+	must(t, h.Enter(t, living).RemoveHolder(t.Context(), bert.Who.Account()))
+	due("somebody left", false)
+}

@@ -164,7 +164,7 @@ func (k *Keep) take(ctx context.Context, tx *store.Tx, s successor) error {
 	if err := s.putHolders(ctx, tx); err != nil {
 		return err
 	}
-	if err := k.moveDoors(ctx, tx, append(slices.Clone(now.gens), s.gen)); err != nil {
+	if err := k.moveDoors(ctx, tx, append(slices.Clone(now.gens), s.gen), len(s.come) > 0); err != nil {
 		return err
 	}
 	if err := k.carryInvitations(ctx, tx, s); err != nil {
@@ -249,8 +249,10 @@ func (s successor) putHolders(ctx context.Context, tx *store.Tx) error {
 
 // moveDoors advances the pins of a vault's doors to its newest generation in
 // the transaction that makes it, so that no old pin waits for somebody to sign
-// another successor. A row that does not check is left to be refused.
-func (k *Keep) moveDoors(ctx context.Context, tx *store.Tx, gens []store.Generation) error {
+// another successor. A row that does not check is left to be refused. Where
+// somebody comes, each door says once more what is kept there, and for whom
+// (V1): those who speak there have one more who hears it.
+func (k *Keep) moveDoors(ctx context.Context, tx *store.Tx, gens []store.Generation, come bool) error {
 	vault := gens[0].Vault
 	doors, err := tx.Vaults.Bindings(ctx, vault)
 	if err != nil {
@@ -276,6 +278,12 @@ func (k *Keep) moveDoors(ctx context.Context, tx *store.Tx, gens []store.Generat
 			return err
 		}
 		k.dropEnvelope(b.ID)
+		if !come {
+			continue
+		}
+		if err := tx.Acts.Count(ctx, b.ID, countNoticesDue, 1); err != nil {
+			return err
+		}
 	}
 	return nil
 }
