@@ -32,16 +32,7 @@ type sessionFile struct {
 	Session string `help:"Where this terminal's session is kept (mode 0600)." type:"path" placeholder:"FILE"`
 }
 
-func (f sessionFile) path() (string, error) {
-	if f.Session != "" {
-		return f.Session, nil
-	}
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		return "", hearkeep.Errorf(hearkeep.Invalid, "This user has no configuration folder.").WithHint("Name a file with --session.").Because(err)
-	}
-	return filepath.Join(dir, "hearkeep", "session.json"), nil
-}
+func (f sessionFile) path() (string, error) { return remembered(f.Session, "session") }
 
 // read returns what is remembered, the zero value where nothing is.
 func (f sessionFile) read() (signedIn, error) {
@@ -215,6 +206,13 @@ type vaultFlag struct {
 }
 
 // in returns the path of the chosen vault: /v1/vaults/<id>.
+func (f vaultFlag) enter(ctx context.Context, c *console, s sessionFile) (cl *client, path string, err error) {
+	if cl, err = s.open(c); err == nil {
+		path, err = f.in(ctx, cl)
+	}
+	return cl, path, err
+}
+
 func (f vaultFlag) in(ctx context.Context, c *client) (string, error) {
 	var all struct{ Vaults []held }
 	if _, err := c.call(ctx, http.MethodGet, "/v1/vaults", nil, &all); err != nil {

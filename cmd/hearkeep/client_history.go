@@ -68,11 +68,7 @@ type historyCmd struct {
 
 // Run lists recordings, page by page.
 func (cmd historyCmd) Run(ctx context.Context, c *console) error {
-	cl, err := cmd.open(c)
-	if err != nil {
-		return err
-	}
-	of, err := cmd.in(ctx, cl)
+	cl, of, err := cmd.enter(ctx, c, cmd.sessionFile)
 	if err != nil {
 		return err
 	}
@@ -134,11 +130,7 @@ type showCmd struct {
 
 // Run shows one recording.
 func (cmd showCmd) Run(ctx context.Context, c *console) error {
-	cl, err := cmd.open(c)
-	if err != nil {
-		return err
-	}
-	of, err := cmd.in(ctx, cl)
+	cl, of, err := cmd.enter(ctx, c, cmd.sessionFile)
 	if err != nil {
 		return err
 	}
@@ -178,11 +170,7 @@ type listenCmd struct {
 
 // Run saves a recording's sound.
 func (cmd listenCmd) Run(ctx context.Context, c *console) error {
-	cl, err := cmd.open(c)
-	if err != nil {
-		return err
-	}
-	of, err := cmd.in(ctx, cl)
+	cl, of, err := cmd.enter(ctx, c, cmd.sessionFile)
 	if err != nil {
 		return err
 	}
@@ -232,11 +220,7 @@ func (cmd eraseCmd) Run(ctx context.Context, c *console) error {
 	if cmd.All == (len(cmd.IDs) > 0) {
 		return codedError{exitUsage, hearkeep.Errorf(hearkeep.Invalid, "Name recordings, or --all.").WithHint("hearkeep history lists them.")}
 	}
-	cl, err := cmd.open(c)
-	if err != nil {
-		return err
-	}
-	of, err := cmd.in(ctx, cl)
+	cl, of, err := cmd.enter(ctx, c, cmd.sessionFile)
 	if err != nil {
 		return err
 	}

@@ -175,11 +175,7 @@ type tokensMakeCmd struct {
 }
 
 func (cmd tokensMakeCmd) Run(ctx context.Context, c *console) error {
-	cl, err := cmd.open(c)
-	if err != nil {
-		return err
-	}
-	of, err := cmd.in(ctx, cl)
+	cl, of, err := cmd.enter(ctx, c, cmd.sessionFile)
 	if err != nil {
 		return err
 	}
@@ -288,11 +284,7 @@ type eventsCmd struct {
 // Run tells what happens in a vault until it is stopped. A stream that ends is
 // asked for again; what happened in between is not told.
 func (cmd eventsCmd) Run(ctx context.Context, c *console) error {
-	cl, err := cmd.open(c)
-	if err != nil {
-		return err
-	}
-	of, err := cmd.in(ctx, cl)
+	cl, of, err := cmd.enter(ctx, c, cmd.sessionFile)
 	if err != nil {
 		return err
 	}

@@ -33,15 +33,18 @@ type deviceFile struct {
 	Device string `help:"Where this terminal's token is kept (mode 0600)." type:"path" placeholder:"FILE"`
 }
 
-func (f deviceFile) path() (string, error) {
-	if f.Device != "" {
-		return f.Device, nil
+func (f deviceFile) path() (string, error) { return remembered(f.Device, "device") }
+
+// remembered is the file of a flag, or the user's own for what it is called.
+func remembered(file, what string) (string, error) {
+	if file != "" {
+		return file, nil
 	}
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", hearkeep.Errorf(hearkeep.Invalid, "This user has no configuration folder.").WithHint("Name a file with --device.").Because(err)
+		return "", hearkeep.Errorf(hearkeep.Invalid, "This user has no configuration folder.").WithHint("Name a file with --%s.", what).Because(err)
 	}
-	return filepath.Join(dir, "hearkeep", "device.json"), nil
+	return filepath.Join(dir, "hearkeep", what+".json"), nil
 }
 
 func (f deviceFile) load() (device, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -31,18 +32,11 @@ func (k *Keep) HouseDoors(ctx context.Context, who identity.Verified) ([]HouseDo
 		names = map[hearkeep.VaultID]string{}
 	)
 	err := k.store.View(ctx, func(tx *store.Tx) error {
-		house, err := adminOf(ctx, tx, who)
-		if err != nil {
-			return err
-		}
-		vaults, err := tx.Vaults.VaultsIn(ctx, house)
+		vaults, err := houseVaults(ctx, tx, who)
 		if err != nil {
 			return err
 		}
 		for _, v := range vaults {
-			if !ofHouse(v, house) {
-				continue
-			}
 			doors, err := tx.Vaults.Bindings(ctx, v.ID)
 			if err != nil {
 				return err
@@ -71,6 +65,17 @@ func adminOf(ctx context.Context, tx *store.Tx, who identity.Verified) (hearkeep
 		return hearkeep.HouseholdID{}, errGone()
 	}
 	return m.Household, err
+}
+
+// houseVaults are the shared and children's vaults of the household that who
+// is an admin of.
+func houseVaults(ctx context.Context, tx *store.Tx, who identity.Verified) ([]store.Vault, error) {
+	house, err := adminOf(ctx, tx, who)
+	if err != nil {
+		return nil, err
+	}
+	vaults, err := tx.Vaults.VaultsIn(ctx, house)
+	return slices.DeleteFunc(vaults, func(v store.Vault) bool { return !ofHouse(v, house) }), err
 }
 
 // ofHouse reports whether a vault is one that the household's admins manage:
@@ -122,18 +127,26 @@ func houseDoor(ctx context.Context, tx *store.Tx, who identity.Verified, id hear
 	if err != nil {
 		return store.Binding{}, err
 	}
-	b, err := tx.Vaults.Binding(ctx, id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && !b.Ended.IsZero() {
-		return store.Binding{}, errGone()
-	}
+	// Looked for among the household's: other vaults' rows are not even read.
+	vaults, err := tx.Vaults.VaultsIn(ctx, house)
 	if err != nil {
 		return store.Binding{}, err
 	}
-	v, err := tx.Vaults.Vault(ctx, b.Vault)
-	if err == nil && !ofHouse(v, house) {
-		err = errGone()
+	for _, v := range vaults {
+		if !ofHouse(v, house) {
+			continue
+		}
+		doors, err := tx.Vaults.Bindings(ctx, v.ID)
+		if err != nil {
+			return store.Binding{}, err
+		}
+		for _, b := range doors {
+			if b.ID == id && b.Ended.IsZero() {
+				return b, nil
+			}
+		}
 	}
-	return b, err
+	return store.Binding{}, errGone()
 }
 
 func errUploads() error {

@@ -64,18 +64,11 @@ func (k *Keep) Departing(ctx context.Context, who identity.Verified) ([]Departin
 	}
 	var out []Departing
 	err := k.store.View(ctx, func(tx *store.Tx) error {
-		house, err := adminOf(ctx, tx, who)
-		if err != nil {
-			return err
-		}
-		vaults, err := tx.Vaults.VaultsIn(ctx, house)
+		vaults, err := houseVaults(ctx, tx, who)
 		if err != nil {
 			return err
 		}
 		for _, v := range vaults {
-			if !ofHouse(v, house) {
-				continue
-			}
 			left, err := tx.Vaults.Departures(ctx, v.ID)
 			if err != nil {
 				return err
