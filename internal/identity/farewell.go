@@ -39,6 +39,7 @@ func (d *Desk) AskFarewell(ctx context.Context, name, address string, from Visit
 		return hearkeep.Errorf(hearkeep.TooMany, "Too many attempts from here.").
 			WithHint("Wait %d minutes and try again.", int(wait/time.Minute)+1).After(wait)
 	}
+	defer evenly(ctx, time.Now())
 	name, address = foldName(clip(name, 4*maxName)), clip(address, maxAsked)
 	select {
 	case d.asks <- struct{}{}:
@@ -146,8 +147,9 @@ func farewellAccount(ctx context.Context, tx *store.Tx, l store.Link) (store.Acc
 
 // FarewellLink says whose account a link would erase, without using it.
 func (d *Desk) FarewellLink(ctx context.Context, secret string) (name string, err error) {
+	begin := time.Now()
 	err = d.store.View(ctx, func(tx *store.Tx) error {
-		l, err := tx.Identity.Link(ctx, linkFarewell, hashSecret(secret), time.Now())
+		l, err := tx.Identity.Link(ctx, linkFarewell, hashSecret(secret), begin)
 		if err != nil {
 			return err
 		}
@@ -156,6 +158,7 @@ func (d *Desk) FarewellLink(ctx context.Context, secret string) (name string, er
 		return err
 	})
 	if err != nil {
+		evenly(ctx, begin)
 		return "", fmt.Errorf("identity: link of a farewell: %w", farewellLinkError(err))
 	}
 	return name, nil

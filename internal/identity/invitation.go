@@ -265,6 +265,7 @@ func (d *Desk) Offered(ctx context.Context, link string) (Offer, error) {
 		return Offer{}, err
 	}
 	var o Offer
+	begin := time.Now()
 	err = d.store.View(ctx, func(tx *store.Tx) error {
 		i, err := openInvitation(ctx, tx, secret)
 		if err != nil {
@@ -274,6 +275,7 @@ func (d *Desk) Offered(ctx context.Context, link string) (Offer, error) {
 		return err
 	})
 	if err != nil {
+		evenly(ctx, begin)
 		return Offer{}, fmt.Errorf("identity: invitation: %w", err)
 	}
 	return o, nil

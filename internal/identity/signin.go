@@ -66,6 +66,7 @@ func readKit(kit string) (seal.Kit, error) {
 }
 
 func (d *Desk) signIn(ctx context.Context, name, kind string, from Visitor, derive func(store.Account, store.Unlocker) (seal.UnlockerPrivate, error)) (SignedIn, error) {
+	defer evenly(ctx, time.Now())
 	account, unlocker, err := d.find(ctx, foldName(clip(name, 4*maxName)), kind)
 	if err != nil {
 		return SignedIn{}, err

@@ -41,17 +41,19 @@ func Move(ctx context.Context, from, to *Room, ids ...hearkeep.RecordingID) (Rec
 	if err := k.finishMoves(ctx); err != nil {
 		return Receipt{}, err
 	}
+	// What is not here is refused before it is claimed: that somebody moves it
+	// elsewhere must not show, nor be hindered. Looked at again once claimed:
+	// another move may just have ended.
+	if _, err := from.recordings(ctx, ids); err != nil {
+		return Receipt{}, err
+	}
 	if !k.claimMoves(ids) {
 		return Receipt{}, hearkeep.Errorf(hearkeep.Conflict, "Some of this is being moved already.").WithHint("Look again in a moment.")
 	}
 	defer k.releaseMoves(ids)
-	var recs []store.Recording
-	for _, id := range ids {
-		rec, err := from.recording(ctx, id)
-		if err != nil {
-			return Receipt{}, err
-		}
-		recs = append(recs, rec)
+	recs, err := from.recordings(ctx, ids)
+	if err != nil {
+		return Receipt{}, err
 	}
 	if err := k.roomToKeep(); err != nil {
 		return Receipt{}, errNotMoved(0, len(recs), err)
@@ -70,6 +72,19 @@ func Move(ctx context.Context, from, to *Room, ids ...hearkeep.RecordingID) (Rec
 		}
 	}
 	return m.receipt, m.outcome(len(recs))
+}
+
+// recordings returns the rows of recordings, all of them or none.
+func (r *Room) recordings(ctx context.Context, ids []hearkeep.RecordingID) ([]store.Recording, error) {
+	recs := make([]store.Recording, 0, len(ids))
+	for _, id := range ids {
+		rec, err := r.recording(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		recs = append(recs, rec)
+	}
+	return recs, nil
 }
 
 func mayMove(from, to *Room, ids []hearkeep.RecordingID) error {

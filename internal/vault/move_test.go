@@ -199,6 +199,9 @@ func TestMovesThatAreRefused(t *testing.T) {
 	wantCode(t, "out of another's vault", move(bert, to, theirs), hearkeep.NotFound)
 	sameAnswer(t, "another's recording", move(anna, to, mine, theirs), move(anna, to, mine, absent))
 	sameAnswer(t, "one of the other vault", move(to, anna, mine), move(to, anna, absent))
+	moved := h.Keep.Moving(theirs)
+	sameAnswer(t, "what another is just moving", move(anna, to, theirs), move(anna, to, absent))
+	moved()
 	h.Store.Fail = store.ErrFull
 	room, there := anna.Room, to.Room
 	_, err := vault.Move(ctx, room, there, mine)

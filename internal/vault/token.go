@@ -173,13 +173,16 @@ func (k *Keep) EndToken(ctx context.Context, who identity.Verified, id hearkeep.
 		return errNobody()
 	}
 	err := k.store.Update(ctx, func(tx *store.Tx) error {
-		row, err := tx.Vaults.APIToken(ctx, id)
-		if err == nil && row.Account != who.Account() {
-			err = store.ErrNotFound
-		}
+		// Looked for among their own: others' rows are not even read.
+		rows, err := tx.Vaults.APITokens(ctx, who.Account())
 		if err != nil {
 			return err
 		}
+		i := slices.IndexFunc(rows, func(t store.APIToken) bool { return t.ID == id })
+		if i < 0 {
+			return store.ErrNotFound
+		}
+		row := rows[i]
 		if err := tx.Vaults.DeleteAPIToken(ctx, row.Account, id); err != nil {
 			return err
 		}
