@@ -28,7 +28,7 @@ bench: ## run every benchmark
 	@script/install --test
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem ./...
 
-soak: ## fuzz every parser for SOAK each (default 10m)
+soak: ## the whole matrix of routes, times of answers, and fuzzing for SOAK each (default 10m)
 	@script/install --test
 	script/soak $(SOAK)
 

@@ -144,6 +144,11 @@ func (p *portal) admit(c *call, row route) error {
 	if err := p.identify(c, row); err != nil {
 		return err
 	}
+	if row.admins {
+		if err := p.Identity.Admin(c.r.Context(), c.who); err != nil {
+			return err
+		}
+	}
 	if row.fresh {
 		if err := c.who.Fresh(); err != nil {
 			return err

@@ -20,6 +20,9 @@ type route struct {
 	// fresh asks for an unlocker shown within the last five minutes
 	// (identity.StepUpLife). Whoever is signed in without one is asked for it.
 	fresh bool
+	// freshFor says for which of its requests alone it asks for one: room vault
+	// does, which knows what is in them.
+	freshFor string
 
 	// anyone may call it, signed in or not.
 	anyone func(http.ResponseWriter, *http.Request) error
@@ -40,7 +43,10 @@ type route struct {
 	// the vault that the address names.
 	api   *endpoint
 	scope scope
-	doc   *endpoint // describes an address of the API that is for anyone, or for devices
+	// admins keeps a row of the API to admins of their household: to others it
+	// is not there.
+	admins bool
+	doc    *endpoint // describes an address of the API that is for anyone, or for devices
 }
 
 // object is what a route works on. Every id in a pattern names something
@@ -66,6 +72,12 @@ const (
 	channel    object = "channel"    // {id}, where letters to the caller go
 	session    object = "session"    // {id}, one of the caller's
 	token      object = "token"      // {id}, an API token of the caller's
+)
+
+// What a session that was left open must not do: both outlive it.
+const (
+	intoShared = "into a vault that is not personal"
+	toRelay    = "to relay to another engine"
 )
 
 // formBytes is room for the largest form: a name and a long passphrase;
@@ -163,7 +175,7 @@ func (p *portal) householdRoutes() []route {
 		{method: "POST", pattern: "/sharing/hand-over", on: keep, keyholder: p.handOver, body: formBytes, fresh: true},
 		{method: "GET", pattern: "/sharing/take-over", on: keep, keyholder: p.takeOverForm, fresh: true},
 		{method: "POST", pattern: "/sharing/take-over", on: keep, keyholder: p.takeOver, body: formBytes, fresh: true},
-		{method: "POST", pattern: "/recordings/{id}/move", on: recording, keyholder: p.moveRecording, body: formBytes},
+		{method: "POST", pattern: "/recordings/{id}/move", freshFor: intoShared, on: recording, keyholder: p.moveRecording, body: formBytes},
 	}
 }
 
@@ -198,15 +210,15 @@ func (p *portal) keepRoutes() []route {
 		{method: "POST", pattern: "/doors/pause", on: keep, keyholder: p.pauseAll, body: formBytes},
 		{method: "POST", pattern: "/doors/listen", on: keep, keyholder: p.listenAll, body: formBytes},
 		{method: "GET", pattern: "/doors/new", on: keep, keyholder: p.newDoorForm},
-		{method: "POST", pattern: "/doors/new", on: keep, keyholder: p.newDoor, body: formBytes},
+		{method: "POST", pattern: "/doors/new", freshFor: toRelay, on: keep, keyholder: p.newDoor, body: formBytes},
 		{method: "GET", pattern: "/doors/{id}", on: binding, keyholder: p.doorSettings},
-		{method: "POST", pattern: "/doors/{id}", on: binding, keyholder: p.changeDoor, body: formBytes},
+		{method: "POST", pattern: "/doors/{id}", freshFor: toRelay, on: binding, keyholder: p.changeDoor, body: formBytes},
 		{method: "POST", pattern: "/doors/{id}/pause", on: binding, keyholder: p.pauseDoor, body: formBytes},
 		{method: "POST", pattern: "/doors/{id}/listen", on: binding, keyholder: p.listenDoor, body: formBytes},
 		{method: "POST", pattern: "/doors/{id}/pair", on: binding, keyholder: p.pairAgain, body: formBytes},
 		{method: "GET", pattern: "/doors/{id}/disconnect", on: binding, keyholder: p.disconnectForm},
 		{method: "POST", pattern: "/doors/{id}/disconnect", on: binding, keyholder: p.disconnect, body: formBytes},
-		{method: "POST", pattern: "/doors/{id}/move", on: binding, keyholder: p.moveDoor, body: formBytes},
+		{method: "POST", pattern: "/doors/{id}/move", freshFor: intoShared, on: binding, keyholder: p.moveDoor, body: formBytes},
 		{method: "POST", pattern: "/vaults", on: vaults, keyholder: p.addVault, body: formBytes},
 		{method: "POST", pattern: "/vaults/enter", on: vaults, keyholder: p.enterVault, body: formBytes},
 		{method: "GET", pattern: "/erase", on: keep, keyholder: p.eraseAllForm},
