@@ -31,7 +31,7 @@ func (r *Room) Leave(ctx context.Context) error {
 			return hearkeep.Errorf(hearkeep.Conflict, "You are the last one who holds this vault.").
 				WithHint("Erase what it keeps, or invite somebody who takes it on.")
 		}
-		if me.As == asGuardian && !ofAge(l.vault) && !slices.ContainsFunc(stay, func(m seal.RosterMember) bool { return m.As == asGuardian }) {
+		if lastGuardian(l, me.Account) {
 			return hearkeep.Errorf(hearkeep.Conflict, "You are the child's last guardian.").WithHint("Hand the vault over first, or invite another guardian.")
 		}
 		if err := r.takesNothing(ctx, tx, stay); err != nil {
@@ -152,6 +152,10 @@ func (k *Keep) departOne(ctx context.Context, tx *store.Tx, h holding, account, 
 		}
 		return tx.Vaults.SetVault(ctx, v)
 	}
+	if h.altered == nil && lastGuardian(h.lineage, account) {
+		return hearkeep.Errorf(hearkeep.Conflict, "%s is the last guardian of a child's vault here.", nameIn(ctx, tx, account)).
+			WithHint("Another guardian has to hold that vault first, or the child be let take it over.")
+	}
 	purpose, role := "keyholder left", hearkeep.RoleKeyholder
 	if by != account {
 		purpose, role = "keyholder removed", hearkeep.RoleAdmin
@@ -191,7 +195,8 @@ func (k *Keep) alone(ctx context.Context, tx *store.Tx, h holding, account heark
 // the doors end first, so that nothing comes after; then everything in it is
 // erased; and then what the account holds of it goes, so that a Forget that
 // was cut short finds it again. Of a vault that others hold as well, what none
-// of them opens is erased: nobody could do that later.
+// of them opens is erased: nobody could do that later. A child whose last
+// guardian goes may take its vault over at once.
 func (k *Keep) Forget(ctx context.Context, account hearkeep.AccountID) error {
 	var held []holding
 	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
@@ -302,6 +307,9 @@ func (k *Keep) endDoorsOrDepart(ctx context.Context, account hearkeep.AccountID,
 			return err
 		}
 		if !alone {
+			if held[at].lineage.vault, err = k.leaveToChild(ctx, tx, held[at], account); err != nil {
+				return err
+			}
 			return k.departOne(ctx, tx, held[at], account, account)
 		}
 		if doors, err = tx.Vaults.Bindings(ctx, vault); err != nil {
