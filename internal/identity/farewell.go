@@ -237,7 +237,8 @@ func (d *Desk) Farewell(ctx context.Context, who Verified) (due time.Time, err e
 	return due, nil
 }
 
-// StopFarewell keeps the account. Once the time has come it fails with
+// StopFarewell keeps the account, and ends the links that would erase it: one
+// who reads its letters may have more of them. Once the time has come it fails with
 // Conflict: the erasure may have begun.
 func (d *Desk) StopFarewell(ctx context.Context, who Verified) error {
 	return d.change(ctx, who, "stop farewell", func(tx *store.Tx) error {
@@ -252,6 +253,9 @@ func (d *Desk) StopFarewell(ctx context.Context, who Verified) error {
 			return hearkeep.Errorf(hearkeep.Conflict, "It is too late: this account is being erased.")
 		}
 		if err := tx.Houses.DeleteFarewell(ctx, f.Account); err != nil {
+			return err
+		}
+		if err := tx.Identity.DeleteLinksOf(ctx, linkFarewell, f.Account); err != nil {
 			return err
 		}
 		if _, err := d.ledger.Append(ctx, tx, who.entry(ledger.KindFarewell, "stopped")); err != nil {
@@ -339,7 +343,7 @@ func (d *Desk) closeUp(ctx context.Context, tx *store.Tx, gone store.Member) err
 		return err
 	}
 	if len(stay) == 0 {
-		return disband(ctx, tx, gone.Household, gone.Account)
+		return disband(ctx, tx, gone.Household)
 	}
 	if err := endInvitations(ctx, tx, gone.Household, ofMember(gone.Account)); err != nil {
 		return err

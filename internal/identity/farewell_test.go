@@ -284,6 +284,13 @@ func TestFarewellIsStoppedBySigningIn(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(identity.WaitLife / 2)
+		if err := h.ask(t, "Anna", "anna@example.org", "10.0.0.9"); err != nil {
+			t.Fatal(err)
+		}
+		another := h.farewellLink(t, anna)
+		if _, err := h.desk.FarewellLink(ctx, another); err != nil {
+			t.Fatal(err)
+		}
 		if err := h.desk.StopFarewell(ctx, bert); err != nil {
 			t.Errorf("stopping where nothing waits: %v", err)
 		}
@@ -298,6 +305,8 @@ func TestFarewellIsStoppedBySigningIn(t *testing.T) {
 		if err := h.desk.StopFarewell(ctx, in.Who); err != nil {
 			t.Fatal(err)
 		}
+		_, err = h.desk.ConfirmFarewell(ctx, another)
+		wantCode(t, "another link, once it was stopped", err, hearkeep.NotFound)
 		time.Sleep(identity.WaitLife)
 		if err := h.desk.Expire(ctx, time.Now()); err != nil {
 			t.Fatal(err)
@@ -305,7 +314,7 @@ func TestFarewellIsStoppedBySigningIn(t *testing.T) {
 		if len(h.vaults.forgotten) != 0 {
 			t.Error("erased although it was stopped")
 		}
-		if got := h.topics(t, anna.Account()); !cmp.Equal(got, []string{"farewell link", "farewell begun", "farewell stopped"}) {
+		if got := h.topics(t, anna.Account()); !cmp.Equal(got, []string{"farewell link", "farewell begun", "farewell link", "farewell stopped"}) {
 			t.Errorf("letters: got %q", got)
 		}
 	})

@@ -139,6 +139,9 @@ type Identity interface {
 	TakeLink(ctx context.Context, kind string, hash [32]byte, now time.Time) (Link, error)
 	// DeleteLinks removes all links of a kind, and any link that has expired.
 	DeleteLinks(ctx context.Context, kind string, now time.Time) error
+	// DeleteLinksOf removes the links of a kind whose payload begins with an
+	// account's id.
+	DeleteLinksOf(ctx context.Context, kind string, account hearkeep.AccountID) error
 }
 
 // Account is one person's sign-in. Name is the folded form that sign-in looks

@@ -143,6 +143,10 @@ func (i identity) TakeLink(ctx context.Context, kind string, hash [32]byte, now 
 		kind, hash[:], millis(now))
 }
 
+func (i identity) DeleteLinksOf(ctx context.Context, kind string, account hearkeep.AccountID) error {
+	return i.put(ctx, "DELETE FROM links WHERE kind = ? AND substr(payload, 1, 16) = ?", kind, account[:])
+}
+
 func (i identity) DeleteLinks(ctx context.Context, kind string, now time.Time) error {
 	return i.put(ctx, "DELETE FROM links WHERE kind = ? OR expires <= ?", kind, millis(now))
 }

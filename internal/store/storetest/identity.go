@@ -337,6 +337,26 @@ func links(t *testing.T, open Opener) {
 		wantErr(t, "deleted link", err, store.ErrNotFound)
 		_, err = tx.Identity.Link(ctx, "pair", pair.Hash, noon)
 		wantErr(t, "link of another kind after DeleteLinks", err, nil)
+		whose, other := hearkeep.NewID[hearkeep.AccountID](), hearkeep.NewID[hearkeep.AccountID]()
+		for i, l := range []store.Link{
+			{Kind: "farewell", Payload: slices.Concat(whose[:], []byte("channel"))},
+			{Kind: "farewell", Payload: slices.Concat(other[:], whose[:])},
+			{Kind: "pair", Payload: whose[:]},
+		} {
+			l.Hash, l.Expires = [32]byte{9, byte(i)}, setup.Expires
+			if err := tx.Identity.PutLink(ctx, l); err != nil {
+				return err
+			}
+		}
+		if err := tx.Identity.DeleteLinksOf(ctx, "farewell", whose); err != nil {
+			return err
+		}
+		_, err = tx.Identity.Link(ctx, "farewell", [32]byte{9, 0}, noon)
+		wantErr(t, "link of an account after DeleteLinksOf", err, store.ErrNotFound)
+		_, err = tx.Identity.Link(ctx, "farewell", [32]byte{9, 1}, noon)
+		wantErr(t, "link of another account after DeleteLinksOf", err, nil)
+		_, err = tx.Identity.Link(ctx, "pair", [32]byte{9, 2}, noon)
+		wantErr(t, "link of another kind after DeleteLinksOf", err, nil)
 		if err := tx.Identity.DeleteLinks(ctx, "setup", pair.Expires); err != nil {
 			return err
 		}
