@@ -91,7 +91,7 @@ func (d *Desk) Create(ctx context.Context, secret, name, passphrase string, from
 	if err := d.CheckSetup(ctx, secret); err != nil {
 		return SignedIn{}, "", KitCheck{}, err
 	}
-	return d.create(ctx, name, passphrase, from, "set-up", func(tx *store.Tx, _ Verified, a store.Account) error {
+	return d.create(ctx, hashSecret(secret), name, passphrase, from, "set-up", func(tx *store.Tx, _ Verified, a store.Account) error {
 		if _, err := tx.Identity.TakeLink(ctx, linkSetup, hashSecret(secret), time.Now()); err != nil {
 			return linkError(err, "set-up")
 		}
@@ -111,7 +111,11 @@ func settle(ctx context.Context, tx *store.Tx, a store.Account) error {
 // create makes an account and signs it in. admit runs in the transaction that
 // makes it, once its row is there: it uses up what let the person in, and
 // gives them a household.
-func (d *Desk) create(ctx context.Context, name, passphrase string, from Visitor, by string, admit func(*store.Tx, Verified, store.Account) error) (SignedIn, string, KitCheck, error) {
+//
+// link is the hash of the link that lets them in. It stays open where a name
+// is taken, so tries are counted by link and network before anything is
+// computed: TooMany.
+func (d *Desk) create(ctx context.Context, link [32]byte, name, passphrase string, from Visitor, by string, admit func(*store.Tx, Verified, store.Account) error) (SignedIn, string, KitCheck, error) {
 	var none KitCheck
 	display, folded, err := checkName(name)
 	if err != nil {
@@ -119,6 +123,10 @@ func (d *Desk) create(ctx context.Context, name, passphrase string, from Visitor
 	}
 	if err := checkPassphrase(passphrase); err != nil {
 		return SignedIn{}, "", none, err
+	}
+	attempt := attemptToCreate(link, from)
+	if wait := d.attempts.take(time.Now(), attempt); wait > 0 {
+		return SignedIn{}, "", none, errTooMany(wait)
 	}
 	kit := seal.NewKit()
 	made, err := d.forge(ctx, display, folded, passphrase, kit)
@@ -153,6 +161,7 @@ func (d *Desk) create(ctx context.Context, name, passphrase string, from Visitor
 	if err != nil {
 		return SignedIn{}, "", none, fmt.Errorf("identity: make account %s: %w", made.account.ID, err)
 	}
+	d.attempts.forgive(attempt)
 	return in, kit.Reveal(), check, nil
 }
 

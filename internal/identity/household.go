@@ -215,22 +215,35 @@ func (d *Desk) openName(id [16]byte, label []byte) string {
 	return string(text)
 }
 
-// SetAdmin makes a member an admin or no longer one. The last admin stays.
+// SetAdmin makes a member an admin or no longer one, and tells them and all
+// admins. The last admin stays. Needs Fresh; after six changes by one admin
+// there is one more every ten minutes, so that nobody buries another's letters
+// under those of the same news: TooMany.
 func (d *Desk) SetAdmin(ctx context.Context, who Verified, account hearkeep.AccountID, admin bool) error {
 	return d.change(ctx, who, "set admin", func(tx *store.Tx) error {
 		m, err := managed(ctx, tx, who, account)
 		if err != nil {
 			return err
 		}
+		if err := who.Fresh(); err != nil {
+			return err
+		}
 		if (m.Role == roleAdmin) == admin {
 			return nil
 		}
-		m.Role = roleAdmin
-		purpose, letter := "admin made", letterAdminMade()
 		if !admin {
 			if err := notTheLast(ctx, tx, m); err != nil {
 				return err
 			}
+		}
+		// By who acts, and not by household: one admin's changes must not use up
+		// what another needs to undo them.
+		if wait := d.attempts.take(time.Now(), []allowance{{"admins by " + who.Account().String(), 6, 10 * time.Minute}}); wait > 0 {
+			return errTooManyChanges(wait)
+		}
+		m.Role = roleAdmin
+		purpose, letter := "admin made", letterAdminMade()
+		if !admin {
 			// What an admin invited to the household falls with the role.
 			if err := endInvitations(ctx, tx, m.Household, func(i store.Invitation) bool {
 				return i.By == account && i.Vault.IsZero()
@@ -246,8 +259,39 @@ func (d *Desk) SetAdmin(ctx context.Context, who Verified, account hearkeep.Acco
 		if err := d.noteAdmin(ctx, tx, who, purpose, account); err != nil {
 			return err
 		}
-		return d.letters.Tell(ctx, tx, account, letter)
+		if err := d.letters.Tell(ctx, tx, account, letter); err != nil {
+			return err
+		}
+		return d.tellAdmins(ctx, tx, who, m)
 	})
+}
+
+// tellAdmins tells the admins of a household, who acted among them, that one
+// of them is new, or one no longer.
+func (d *Desk) tellAdmins(ctx context.Context, tx *store.Tx, who Verified, of store.Member) error {
+	name, err := displayOf(ctx, tx, of.Account)
+	if err != nil {
+		return err
+	}
+	members, err := tx.Houses.Members(ctx, of.Household)
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		// Whoever steps down has a letter of their own.
+		if m.Account == of.Account || m.Role != roleAdmin && m.Account != who.Account() {
+			continue
+		}
+		if err := d.letters.Tell(ctx, tx, m.Account, letterAdmins(name, who.Name(), of.Role == roleAdmin)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func errTooManyChanges(wait time.Duration) error {
+	return hearkeep.Errorf(hearkeep.TooMany, "You changed this very often within the hour.").
+		WithHint("Wait %d minutes and try again.", int(wait/time.Minute)+1).After(wait)
 }
 
 // managed returns a member of the household that who is an admin of. Nobody
@@ -357,44 +401,21 @@ func (d *Desk) moveOut(ctx context.Context, tx *store.Tx, m store.Member, by hea
 }
 
 // disband removes a household that nobody belongs to any more, with its
-// invitations. Its vaults that are held still go to the household of a
-// keyholder: of the member who went last, where that is one.
-func disband(ctx context.Context, tx *store.Tx, house hearkeep.HouseholdID, last hearkeep.AccountID) error {
+// invitations. Its vaults belong to none from then on, and stay with those who
+// hold them: a household's admins manage what was made in it, and not what
+// somebody brought.
+func disband(ctx context.Context, tx *store.Tx, house hearkeep.HouseholdID) error {
 	vaults, err := tx.Vaults.VaultsIn(ctx, house)
 	if err != nil {
 		return err
 	}
 	for _, v := range vaults {
-		if v.Household, err = homeOf(ctx, tx, v.ID, last); err != nil {
-			return err
-		}
+		v.Household = hearkeep.HouseholdID{}
 		if err := tx.Vaults.SetVault(ctx, v); err != nil {
 			return err
 		}
 	}
 	return tx.Houses.DeleteHousehold(ctx, house)
-}
-
-// homeOf is the household of somebody who holds a vault's newest generation;
-// zero where nobody does.
-func homeOf(ctx context.Context, tx *store.Tx, vault hearkeep.VaultID, preferred hearkeep.AccountID) (home hearkeep.HouseholdID, err error) {
-	generations, err := tx.Vaults.Generations(ctx, vault)
-	if err != nil || len(generations) == 0 {
-		return home, err
-	}
-	for _, account := range generations[len(generations)-1].Keyholders {
-		m, err := tx.Houses.Member(ctx, account)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return home, err
-		}
-		if home.IsZero() || account == preferred {
-			home = m.Household
-		}
-	}
-	return home, nil
 }
 
 // noteAdmin records what an admin did, and with whom: it stands in the lists

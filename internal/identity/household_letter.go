@@ -56,6 +56,23 @@ func letterAdminEnded() hearkeep.Letter {
 	}
 }
 
+// letterAdmins tells the others who manage a household what by did to name.
+func letterAdmins(name, by string, made bool) hearkeep.Letter {
+	l := hearkeep.Letter{
+		Topic:   "admin made",
+		Subject: "Your household has another admin",
+		Text: by + " made " + name + " an admin of your household: " + name + " can invite and remove people now, you among them.\n" +
+			"If that is not meant to be, sign in and make them one no longer. If you are " + by + " and did not do this," +
+			" sign out your other browsers, and remove the way in that somebody else may have.",
+	}
+	if !made {
+		l.Topic, l.Subject = "admin no longer", "Your household has an admin less"
+		l.Text = by + " took from " + name + " that they manage your household. " + name + " is a member of it still.\n" +
+			"If that is not meant to be, sign in and make them one again."
+	}
+	return l
+}
+
 func letterHeir() hearkeep.Letter {
 	return hearkeep.Letter{
 		Topic:   "admin made",

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -330,6 +331,56 @@ func TestLastAdminStays(t *testing.T) {
 		t.Errorf("with another admin: %v", err)
 	}
 	h.wantNames(t, bert, "Bert*")
+}
+
+// Whoever has the session of an admin makes nobody another one, and all admins
+// learn of each that is made or ended; how often one admin changes it is
+// bounded, and leaves the others free to undo it.
+func TestChangeOfAdmins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, ctx := openHouse(t), t.Context()
+		anna := h.make(t, "Anna")
+		time.Sleep(time.Second)
+		bert := h.member(t, anna, "Bert")
+		time.Sleep(time.Second)
+		carl := h.member(t, anna, "Carl")
+		for name, who := range map[string]identity.Verified{"anna": anna, "bert": bert, "carl": carl} {
+			h.channel(t, who, name+"@example.org", true)
+		}
+		if err := h.desk.SetAdmin(ctx, anna, bert.Account(), true); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.desk.SetAdmin(ctx, bert, carl.Account(), true); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.desk.SetAdmin(ctx, bert, carl.Account(), false); err != nil {
+			t.Fatal(err)
+		}
+		for who, want := range map[identity.Verified][]string{
+			anna: {"admin made", "admin made", "admin no longer"}, // she made Bert one; Bert made Carl one, and ended it
+			bert: {"admin made", "admin made", "admin no longer"}, // he is one; what he did with Carl
+			carl: {"admin made", "admin no longer"},
+		} {
+			if diff := cmp.Diff(want, h.topics(t, who.Account())); diff != "" {
+				t.Errorf("letters to %s (-want +got):\n%s", who.Name(), diff)
+			}
+		}
+
+		for i := range 4 {
+			if err := h.desk.SetAdmin(ctx, bert, anna.Account(), i%2 == 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := len(h.post(t, anna.Account()))
+		wantCode(t, "the seventh change", h.desk.SetAdmin(ctx, bert, anna.Account(), false), hearkeep.TooMany)
+		if got := len(h.post(t, anna.Account())); got != before {
+			t.Errorf("letters after it: got %d, want %d", got, before)
+		}
+		if err := h.desk.SetAdmin(ctx, anna, bert.Account(), false); err != nil {
+			t.Errorf("another admin ends it: %v", err)
+		}
+		h.wantNames(t, anna, "Anna*", "Bert", "Carl")
+	})
 }
 
 // Two admins who end each other in the same moment leave one.

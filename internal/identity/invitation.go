@@ -309,9 +309,10 @@ func (d *Desk) Awaits(ctx context.Context, who Verified) ([]Offer, error) {
 }
 
 // Accept takes an invitation for an account that is there. One to the
-// household alone is for somebody who lives alone; the vaults that are held in
-// a household that is empty thereafter go along. One to a vault waits until a
-// keyholder signs in; whoever belongs to others stays with them.
+// household alone is for somebody who lives alone; the vaults of a household
+// that is empty thereafter belong to none, and stay with who holds them. One to
+// a vault waits until a keyholder signs in; whoever belongs to others stays
+// with them. Needs Fresh.
 func (d *Desk) Accept(ctx context.Context, who Verified, link string) error {
 	if !who.Valid() {
 		return errSignIn(nil)
@@ -336,7 +337,7 @@ func (d *Desk) CreateInvited(ctx context.Context, link, name, passphrase string,
 	if _, err := d.Offered(ctx, link); err != nil {
 		return SignedIn{}, "", KitCheck{}, err
 	}
-	return d.create(ctx, name, passphrase, from, "invitation", func(tx *store.Tx, who Verified, a store.Account) error {
+	return d.create(ctx, hashSecret(link), name, passphrase, from, "invitation", func(tx *store.Tx, who Verified, a store.Account) error {
 		if err := settle(ctx, tx, a); err != nil {
 			return err
 		}
@@ -352,6 +353,9 @@ func (d *Desk) accept(ctx context.Context, tx *store.Tx, who Verified, secret [3
 		return err
 	}
 	if err := notTwice(ctx, tx, i, who.Account()); err != nil {
+		return err
+	}
+	if err := who.Fresh(); err != nil {
 		return err
 	}
 	public := seal.PublicOfAccount(who.Private())
@@ -429,7 +433,7 @@ func (d *Desk) join(ctx context.Context, tx *store.Tx, who Verified, i store.Inv
 	if err := tx.Houses.PutMember(ctx, joined); err != nil {
 		return err
 	}
-	if err := disband(ctx, tx, m.Household, who.Account()); err != nil {
+	if err := disband(ctx, tx, m.Household); err != nil {
 		return err
 	}
 	return d.noteJoined(ctx, tx, who, i)

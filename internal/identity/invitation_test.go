@@ -219,12 +219,15 @@ func TestInvitationNeedsAFreshUnlocker(t *testing.T) {
 		h, ctx := openHouse(t), t.Context()
 		anna := h.make(t, "Anna")
 		bert := h.member(t, anna, "Bert")
+		link, olga := h.invite(t, anna), h.make(t, "Olga")
 		time.Sleep(identity.StepUpLife)
 		for name, err := range map[string]error{
-			"invite":       second(h.desk.Invite(ctx, anna, false)),
-			"remove":       h.desk.RemoveMember(ctx, anna, bert.Account()),
-			"leave":        h.desk.Leave(ctx, bert),
-			"say farewell": second(h.desk.SayFarewell(ctx, bert)),
+			"make an admin": h.desk.SetAdmin(ctx, anna, bert.Account(), true),
+			"accept":        h.desk.Accept(ctx, olga, link),
+			"invite":        second(h.desk.Invite(ctx, anna, false)),
+			"remove":        h.desk.RemoveMember(ctx, anna, bert.Account()),
+			"leave":         h.desk.Leave(ctx, bert),
+			"say farewell":  second(h.desk.SayFarewell(ctx, bert)),
 		} {
 			wantCode(t, name, err, hearkeep.StepUp)
 		}
@@ -483,8 +486,8 @@ func TestInvitationFallsWithItsMaker(t *testing.T) {
 	}
 }
 
-// An emptied household is gone, with its invitations; what was held in it is
-// the new one's, and what others hold goes to theirs.
+// An emptied household is gone, with its invitations. What was held in it is
+// no household's: the admins of the new one do not manage what somebody brought.
 func TestEmptiedHouseholdIsDeleted(t *testing.T) {
 	h, ctx := openHouse(t), t.Context()
 	anna, bert, olga := h.make(t, "Anna"), h.make(t, "Bert"), h.make(t, "Olga")
@@ -497,19 +500,51 @@ func TestEmptiedHouseholdIsDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCode(t, "an invitation to the old household", second(h.desk.Offered(ctx, stale)), hearkeep.NotFound)
-	annas := h.household(t, anna).ID
-	want := map[hearkeep.VaultID]hearkeep.HouseholdID{his: annas, both: annas, hers: h.household(t, olga).ID}
 	h.view(t, func(tx *store.Tx) error {
 		if _, err := tx.Houses.Household(ctx, old); err == nil {
 			t.Error("the old household is still there")
 		}
-		for vault, want := range want {
+		for _, vault := range []hearkeep.VaultID{his, both, hers} {
 			v, err := tx.Vaults.Vault(ctx, vault)
-			if err != nil || v.Household != want {
-				t.Errorf("a vault of it: got %s, %v, want %s", v.Household, err, want)
+			if err != nil || !v.Household.IsZero() {
+				t.Errorf("a vault of it: got household %s, %v, want none", v.Household, err)
 			}
 		}
 		return nil
+	})
+}
+
+// An open link tells a few times a minute whether a name is taken, and draws on
+// the computations that signing in needs no more often than that.
+func TestCreatingIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, ctx := openHouse(t), t.Context()
+		anna := h.make(t, "Anna")
+		link := h.invite(t, anna)
+		setup, err := h.desk.AnotherLink(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for kind, create := range map[string]func(name, from string) error{
+			"invitation": func(name, from string) error {
+				_, _, _, err := h.desk.CreateInvited(ctx, link, name, passphrase, at(from))
+				return err
+			},
+			"set-up": func(name, from string) error {
+				_, _, _, err := h.desk.Create(ctx, setup, name, passphrase, at(from))
+				return err
+			},
+		} {
+			for range 5 {
+				wantCode(t, kind+", a taken name", create("Anna", "192.0.2.1"), hearkeep.Conflict)
+			}
+			wantCode(t, kind+", the sixth", create("Anna", "192.0.2.1"), hearkeep.TooMany)
+			wantCode(t, kind+", from elsewhere", create("Anna", "198.51.100.1"), hearkeep.TooMany)
+			time.Sleep(time.Minute)
+			if err := create("New by "+kind, "192.0.2.1"); err != nil {
+				t.Errorf("%s, a minute later: %v", kind, err)
+			}
+		}
 	})
 }
 

@@ -85,12 +85,17 @@ func readGroup(typed string) string {
 }
 
 // NewKit makes a recovery kit. It is returned once; it takes the place of an
-// earlier one only when CheckKit has seen two of its groups. Needs Fresh.
+// earlier one only when CheckKit has seen two of its groups. Needs Fresh. An
+// account may make ten at once, then one in six minutes: each leaves a ticket
+// for an hour.
 func (d *Desk) NewKit(ctx context.Context, who Verified) (kit string, check KitCheck, err error) {
 	if err := who.Fresh(); err != nil {
 		return "", KitCheck{}, err
 	}
 	account, made := who.Account(), seal.NewKit()
+	if wait := d.attempts.take(time.Now(), []allowance{{"kits of " + account.String(), 10, 6 * time.Minute}}); wait > 0 {
+		return "", KitCheck{}, errTooMany(wait)
+	}
 	ticket := kitTicket{Account: account, Unlocker: hearkeep.NewID[hearkeep.UnlockerID]()}
 	public := seal.PublicOfUnlocker(seal.KitUnlocker(made, account))
 	// Until it is checked, its public key waits under the account key, so that

@@ -40,6 +40,16 @@ func attemptOf(name string, from Visitor, known bool) []allowance {
 	}
 }
 
+// attemptToCreate is what an attempt to make an account draws on: the link that
+// lets the person in, and what signing in draws on of the network.
+func attemptToCreate(link [32]byte, from Visitor) []allowance {
+	return []allowance{
+		{"link " + string(link[:]), 5, time.Minute},
+		{"addr " + network(from.Addr), 30, 4 * time.Second},
+		{"site " + site(from.Addr), 150, time.Second},
+	}
+}
+
 // network is what counts as one address: an IPv6 customer has a /64 to himself.
 func network(a netip.Addr) string {
 	return within(a, 64)

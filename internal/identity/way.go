@@ -58,13 +58,18 @@ func (d *Desk) unlockers(ctx context.Context, account hearkeep.AccountID) (rows 
 }
 
 // SetPassphrase gives who a passphrase, or another one. Needs Fresh; the
-// session goes on under a new cookie.
+// session goes on under a new cookie. An account may a few times, then once a
+// minute: the computation is one that signing in waits for, and each tells all
+// channels.
 func (d *Desk) SetPassphrase(ctx context.Context, who Verified, passphrase string, from Visitor) (SignedIn, error) {
 	if err := who.Fresh(); err != nil {
 		return SignedIn{}, err
 	}
 	if err := checkPassphrase(passphrase); err != nil {
 		return SignedIn{}, err
+	}
+	if wait := d.attempts.take(time.Now(), []allowance{{"passphrase " + who.Account().String(), 5, time.Minute}}); wait > 0 {
+		return SignedIn{}, errTooMany(wait)
 	}
 	params := d.costs()
 	with, err := d.stretcher.Passphrase(ctx, passphrase, params)
@@ -184,7 +189,11 @@ func (d *Desk) RenameWay(ctx context.Context, who Verified, id hearkeep.Unlocker
 			return errNoWay(nil)
 		}
 		rows[i].Name = name
-		return tx.Identity.SetUnlocker(ctx, rows[i])
+		if err := tx.Identity.SetUnlocker(ctx, rows[i]); err != nil {
+			return err
+		}
+		_, err = d.ledger.Append(ctx, tx, who.entry(ledger.KindKeys, "passkey renamed"))
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("identity: rename unlocker %s: %w", id, err)
@@ -363,8 +372,9 @@ func rewrap(ctx context.Context, tx *store.Tx, account store.Account, wraps map[
 	return nil
 }
 
-// endTokens ends what an account let in besides itself: its API tokens, and
-// the invitations it accepted with the key that is no longer its own.
+// endTokens ends what an account let in besides itself: its API tokens, the
+// invitations to its household that it made, and those that it accepted with
+// the key that is no longer its own.
 func endTokens(ctx context.Context, tx *store.Tx, account hearkeep.AccountID) error {
 	tokens, err := tx.Vaults.APITokens(ctx, account)
 	if err != nil {
@@ -374,6 +384,13 @@ func endTokens(ctx context.Context, tx *store.Tx, account hearkeep.AccountID) er
 		if err := tx.Vaults.DeleteAPIToken(ctx, account, t.ID); err != nil {
 			return err
 		}
+	}
+	m, err := tx.Houses.Member(ctx, account)
+	if err != nil {
+		return err
+	}
+	if err := endInvitations(ctx, tx, m.Household, ofMember(account)); err != nil {
+		return err
 	}
 	return endAccepted(ctx, tx, account)
 }

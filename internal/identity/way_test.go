@@ -8,10 +8,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
 )
@@ -159,6 +161,54 @@ func TestAnotherPassphrase(t *testing.T) {
 // The kit of the set-up is in force at once; the check only says so.
 // A thief of the rows cannot try all groups on a ticket, and a writer of rows
 // cannot have the account key wrapped to a kit of their own.
+// Whoever sits before an open session keeps nobody from signing in by it, and
+// fills nothing.
+func TestChangesOfWaysAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, ctx := openKeep(t), t.Context()
+		in, _ := k.create(t, "Anna")
+		var err error
+		for range 5 {
+			if in, err = k.desk.SetPassphrase(ctx, in.Who, passphrase, at("10.0.0.1")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantCode(t, "a sixth passphrase", second(k.desk.SetPassphrase(ctx, in.Who, passphrase, at("10.9.0.1"))), hearkeep.TooMany)
+		for range 10 {
+			if _, _, err := k.desk.NewKit(ctx, in.Who); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, _, err = k.desk.NewKit(ctx, in.Who)
+		wantCode(t, "an eleventh kit", err, hearkeep.TooMany)
+		time.Sleep(time.Minute)
+		if _, err = k.desk.SetPassphrase(ctx, in.Who, passphrase, at("10.0.0.1")); err != nil {
+			t.Errorf("a minute later: %v", err)
+		}
+	})
+}
+
+// Who removes a way in that somebody else had ends what that one let in.
+func TestInvitationsEndWithAWay(t *testing.T) {
+	k, ctx := openKeep(t), t.Context()
+	anna, _ := k.create(t, "Anna")
+	bert := k.make(t, "Bert")
+	if err := k.desk.Accept(ctx, bert, k.invite(t, anna.Who)); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.desk.SetAdmin(ctx, anna.Who, bert.Account(), true); err != nil {
+		t.Fatal(err)
+	}
+	hers, his := k.invite(t, anna.Who), k.invite(t, bert)
+	if _, err := k.desk.RemoveWay(ctx, anna.Who, k.way(t, anna.Who, identity.KindKit).ID, at("10.0.0.1")); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, "an invitation of hers", second(k.desk.Offered(ctx, hers)), hearkeep.NotFound)
+	if _, err := k.desk.Offered(ctx, his); err != nil {
+		t.Errorf("one of another admin: %v", err)
+	}
+}
+
 func TestRemovedUnlockerOpensNothing(t *testing.T) {
 	k, ctx := openKeep(t), t.Context()
 	in, kit := k.create(t, "Anna")
@@ -338,6 +388,9 @@ func TestRenamePasskey(t *testing.T) {
 	id := k.way(t, in.Who, identity.KindPasskey).ID
 	if err := k.desk.RenameWay(ctx, in.Who, id, "  blue   key "); err != nil {
 		t.Fatal(err)
+	}
+	if got := k.purposes(t, in.Who.Account(), ledger.KindKeys); got[len(got)-1] != "keyholder: passkey renamed" {
+		t.Errorf("the ledger says %q", got)
 	}
 	if got, want := k.way(t, in.Who, identity.KindPasskey).Name, "blue key"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -119,8 +119,9 @@ func endInvitations(ctx context.Context, tx *store.Tx, vault hearkeep.VaultID) e
 	return err
 }
 
-// Depart implements identity.Vaults. A vault of the household that the account
-// alone holds goes with it, into the household where it is now.
+// Depart implements identity.Vaults. A vault of the household that nobody who
+// stays there holds goes with the account, into the household where it is now:
+// others elsewhere who hold it go on to.
 func (k *Keep) Depart(ctx context.Context, tx *store.Tx, account hearkeep.AccountID, house hearkeep.HouseholdID, by hearkeep.AccountID) error {
 	held, err := k.heldIn(ctx, tx, account)
 	if err != nil {
@@ -130,28 +131,55 @@ func (k *Keep) Depart(ctx context.Context, tx *store.Tx, account hearkeep.Accoun
 		if h.vault.Household != house || house.IsZero() {
 			continue
 		}
-		if err := k.departOne(ctx, tx, h, account, by); err != nil {
+		along, err := k.along(ctx, tx, h, account)
+		if err == nil && along {
+			err = takeAlong(ctx, tx, h.vault, account)
+		} else if err == nil {
+			err = k.departOne(ctx, tx, h, account, by)
+		}
+		if err != nil {
 			return fmt.Errorf("vault: depart of %s from %s: %w", account, h.vault.ID, err)
 		}
 	}
 	return nil
 }
 
-func (k *Keep) departOne(ctx context.Context, tx *store.Tx, h holding, account, by hearkeep.AccountID) error {
-	alone, err := k.alone(ctx, tx, h, account)
-	if err != nil {
+// along reports whether a vault goes with an account that left its household:
+// whether nobody who belongs to that household still holds it. Where it is not
+// what was signed, whoever else may hold it counts.
+func (k *Keep) along(ctx context.Context, tx *store.Tx, h holding, account hearkeep.AccountID) (bool, error) {
+	if h.altered != nil {
+		return k.alone(ctx, tx, h, account)
+	}
+	for _, m := range h.lineage.holders() {
+		at, err := tx.Houses.Member(ctx, m.Account)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if at.Household == h.vault.Household {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// takeAlong puts a vault into the household where an account is now.
+func takeAlong(ctx context.Context, tx *store.Tx, v store.Vault, account hearkeep.AccountID) (err error) {
+	if v.Household, err = householdOf(ctx, tx, account); err != nil {
 		return err
 	}
-	if alone {
-		v := h.vault
-		if v.Household, err = householdOf(ctx, tx, account); err != nil {
-			return err
-		}
-		if err := endInvitations(ctx, tx, v.ID); err != nil { // they are to the household that was
-			return err
-		}
-		return tx.Vaults.SetVault(ctx, v)
+	if err := endInvitations(ctx, tx, v.ID); err != nil { // they are to the household that was
+		return err
 	}
+	return tx.Vaults.SetVault(ctx, v)
+}
+
+// departOne notes that an account holds a vault, which others hold as well, no
+// more.
+func (k *Keep) departOne(ctx context.Context, tx *store.Tx, h holding, account, by hearkeep.AccountID) error {
 	if h.altered == nil && lastGuardian(h.lineage, account) {
 		return hearkeep.Errorf(hearkeep.Conflict, "%s is the last guardian of a child's vault here.", nameIn(ctx, tx, account)).
 			WithHint("Another guardian has to hold that vault first, or the child be let take it over.")

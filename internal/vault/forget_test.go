@@ -39,6 +39,49 @@ func TestAdminIsNoReader(t *testing.T) {
 
 func bytesOf[T ~[16]byte](id T) []byte { b := [16]byte(id); return b[:] }
 
+// Whoever moves into a household takes their shared vaults along as their own:
+// its admins neither see nor disconnect the doors, and nobody takes the vault
+// from them by sending them away.
+func TestMovingIntoAHousehold(t *testing.T) {
+	h, ctx := vaulttest.New(t), t.Context()
+	mal, vic, friend, flatmate := h.Person(t, "Mal"), h.Person(t, "Vic"), h.Person(t, "Friend"), h.Person(t, "Flatmate")
+	// Friend lives with somebody else, and stays there.
+	link, err := h.Desk.Invite(ctx, friend.Who, false)
+	must(t, err)
+	must(t, h.Desk.Accept(ctx, flatmate.Who, link))
+	attic := h.Vault(t, vic, vault.Shared)
+	too := h.Joined(t, attic, friend, vault.Invitation{As: "holder", Past: true})
+	id := say(t, attic, "what Vic said")
+
+	link, err = h.Desk.Invite(ctx, mal.Who, false)
+	must(t, err)
+	must(t, h.Desk.Accept(ctx, vic.Who, link))
+	doors, err := h.Keep.HouseDoors(ctx, mal.Who)
+	must(t, err)
+	if len(doors) != 0 {
+		t.Errorf("an admin sees %d doors of a vault that a member brought, want 0", len(doors))
+	}
+	if err := h.Keep.Disconnect(ctx, mal.Who, attic.Inbox.Binding()); hearkeep.CodeOf(err) != hearkeep.NotFound {
+		t.Errorf("an admin disconnects a door of it: got %v, want not found", err)
+	}
+	hall := h.Vault(t, vic, vault.Shared) // made in Mal's household, and held by nobody else in it
+	out := h.Joined(t, hall, friend, vault.Invitation{As: "holder", Past: true})
+	said := say(t, hall, "in the hall")
+
+	must(t, h.Desk.RemoveMember(ctx, mal.Who, vic.Who.Account()))
+	for name, p := range map[string]vaulttest.Person{"Vic": attic, "Friend": too} {
+		h.Enter(t, p)
+		wantOpens(t, h, name+", what Vic brought", p, id, true)
+	}
+	for name, p := range map[string]vaulttest.Person{"Vic": hall, "Friend": out} {
+		h.Enter(t, p)
+		wantOpens(t, h, name+", what nobody who stays holds", p, said, true)
+	}
+	if slices.Contains(h.Mail.To(vic.Who.Account()), "keyholder removed") {
+		t.Error("Vic was told that a vault is closed to them")
+	}
+}
+
 // Who is removed from the household holds its vaults no more; what they alone
 // hold goes with them.
 func TestLeavingAHousehold(t *testing.T) {
