@@ -45,7 +45,7 @@ func (r *Room) Bind(ctx context.Context, source hearkeep.Source, door Door, rule
 		ID: hearkeep.NewID[hearkeep.BindingID](), Vault: r.vault.ID, Source: source, Rule: rule,
 		Next: 1, Created: time.Now().UTC().Truncate(time.Millisecond),
 	}
-	if err := r.keep.signBinding(r.keys[r.current], r.current, &b, door); err != nil {
+	if err := r.keep.signBinding(r.keys[r.current], r.current, &b, setDoor{door, r.actor.account}); err != nil {
 		return hearkeep.BindingID{}, fmt.Errorf("vault: bind in %s: %w", r.vault.ID, err)
 	}
 	if err := r.roomForDoor(ctx); err != nil {
@@ -82,22 +82,22 @@ func (r *Room) Change(ctx context.Context, id hearkeep.BindingID, door Door, rul
 	if !rule.Valid() {
 		return errRule()
 	}
-	before, err := r.keep.openDoor(b)
+	before, err := r.keep.openSet(b)
 	if err != nil {
 		return fmt.Errorf("vault: change %s: %w", id, err)
 	}
-	if err := r.mayRelay(before, door); err != nil {
+	if err := r.mayRelay(before.Door, door); err != nil {
 		return err
 	}
 	b.Rule = rule
-	if err := r.keep.signBinding(r.keys[r.current], r.current, &b, door); err != nil {
+	if err := r.keep.signBinding(r.keys[r.current], r.current, &b, setDoor{door, before.By}); err != nil {
 		return fmt.Errorf("vault: change %s: %w", id, err)
 	}
 	err = r.write(ctx, b, ledger.KindDoorChanged, func(tx *store.Tx) error {
 		if err := r.keep.claim(ctx, tx, b.ID, door); err != nil {
 			return err
 		}
-		if err := r.tellRelay(ctx, tx, before, door); err != nil {
+		if err := r.tellRelay(ctx, tx, before.Door, door); err != nil {
 			return err
 		}
 		return tx.Vaults.SetBinding(ctx, b)
@@ -238,7 +238,7 @@ func (r *Room) Unbind(ctx context.Context, id hearkeep.BindingID) error {
 // rule keeps nothing and listens to nobody, so that a row that is opened again
 // is a door that stays shut.
 func (r *Room) end(ctx context.Context, tx *store.Tx, b store.Binding) error {
-	door, err := r.keep.openDoor(b)
+	door, err := r.keep.openSet(b)
 	if err != nil {
 		return err
 	}
@@ -288,7 +288,7 @@ func MoveDoor(ctx context.Context, from, to *Room, id hearkeep.BindingID) (heark
 		ID: hearkeep.NewID[hearkeep.BindingID](), Vault: to.vault.ID, Source: old.Source, Rule: old.Rule,
 		Next: 1, Created: time.Now().UTC().Truncate(time.Millisecond),
 	}
-	if err := to.keep.signBinding(to.keys[to.current], to.current, &moved, door); err != nil {
+	if err := to.keep.signBinding(to.keys[to.current], to.current, &moved, setDoor{door, to.actor.account}); err != nil {
 		return hearkeep.BindingID{}, fmt.Errorf("vault: move %s: %w", id, err)
 	}
 	err = from.keep.store.Update(ctx, func(tx *store.Tx) error {
@@ -329,7 +329,7 @@ func (r *Room) Bindings(ctx context.Context) ([]Binding, error) {
 
 // signBinding seals a door's settings into a binding's row, has the vault's
 // key sign what the binding is, and pins what its Inbox may seal to.
-func (k *Keep) signBinding(key seal.VaultKey, gen hearkeep.Generation, b *store.Binding, door Door) (err error) {
+func (k *Keep) signBinding(key seal.VaultKey, gen hearkeep.Generation, b *store.Binding, door setDoor) (err error) {
 	if b.Label, err = k.sealDoor(b.ID, door); err != nil {
 		return err
 	}

@@ -24,6 +24,13 @@ type Door struct {
 	Relay  string         `json:"relay,omitempty"`  // host:port of another Wyoming engine to ask first
 }
 
+// setDoor is a door as it lies in its row, with who connected it: zero in rows
+// that are older than that was noted.
+type setDoor struct {
+	Door
+	By hearkeep.AccountID `json:"by,omitzero"`
+}
+
 const maxName = 64 // characters
 
 // nameOf returns a name as it is stored, and whether it is one.
@@ -84,7 +91,7 @@ func (k *Keep) claim(ctx context.Context, tx *store.Tx, id hearkeep.BindingID, d
 	return nil
 }
 
-func (k *Keep) sealDoor(id hearkeep.BindingID, d Door) ([]byte, error) {
+func (k *Keep) sealDoor(id hearkeep.BindingID, d setDoor) ([]byte, error) {
 	text, err := json.Marshal(d)
 	if err != nil {
 		return nil, err
@@ -94,13 +101,19 @@ func (k *Keep) sealDoor(id hearkeep.BindingID, d Door) ([]byte, error) {
 
 // openDoor reads a door's settings; whether they are the signed ones,
 // checkBinding says.
-func (k *Keep) openDoor(b store.Binding) (d Door, err error) {
+func (k *Keep) openDoor(b store.Binding) (Door, error) {
+	d, err := k.openSet(b)
+	return d.Door, err
+}
+
+// openSet is openDoor with who connected the door.
+func (k *Keep) openSet(b store.Binding) (d setDoor, err error) {
 	text, err := seal.OpenHouse(k.house, seal.HouseLabel, b.ID, b.Label)
 	if err == nil {
 		err = json.Unmarshal(text, &d)
 	}
 	if err != nil {
-		return Door{}, fmt.Errorf("vault: door of binding %s: %w", b.ID, err)
+		return setDoor{}, fmt.Errorf("vault: door of binding %s: %w", b.ID, err)
 	}
 	return d, nil
 }

@@ -131,7 +131,7 @@ func TestForget(t *testing.T) {
 	wantOpens(t, h, "what she alone held", anna, alone, false)
 	wantOpens(t, h, "what others hold as well", living, shared, false)
 	wantOpens(t, h, "the other", bert, shared, true)
-	wantOpens(t, h, "the other, later", bert, say(t, living, "later"), true)
+	wantOpens(t, h, "the other, later", bert, say(t, withTerminal(t, h, bert), "later"), true)
 	if n := kinds(t, h, anna.Vault); n[ledger.KindErased] != 1 || n[ledger.KindUnbound] != 2 {
 		t.Errorf("entries: got %v", n)
 	}
@@ -232,6 +232,6 @@ func TestForgetWhatOthersCannotOpen(t *testing.T) {
 		t.Errorf("its key: got %v, want ErrNotFound", err)
 	}
 	wantOpens(t, h, "the other", bert, since, true)
-	wantOpens(t, h, "the other, later", bert, say(t, ours, "later"), true)
+	wantOpens(t, h, "the other, later", bert, say(t, withTerminal(t, h, bert), "later"), true)
 	wantSound(t, h)
 }

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/ledger"
@@ -77,6 +78,14 @@ func letterRelays(vault, by string) hearkeep.Letter {
 	return hearkeep.Letter{
 		Topic: "door relays", Subject: "What a door hears now goes to another engine",
 		Text: fmt.Sprintf("%s had a door of %s ask another speech engine first. What is said there is sent to that engine as it is heard.\n\nIf you did not expect that, look at the doors of this vault, and disconnect that one.", by, vault),
+	}
+}
+
+func letterDoors(vault string, who, said []string) hearkeep.Letter {
+	return hearkeep.Letter{
+		Topic: "doors stopped", Subject: "Doors of a vault were stopped",
+		Text: fmt.Sprintf("%s held %s until now.\n\n%s\n\nLook at what each of them is set to before you let it listen again. A terminal can be connected anew.",
+			strings.Join(who, ", "), vault, strings.Join(said, "\n")),
 	}
 }
 

@@ -281,7 +281,7 @@ func TestChildTakesOver(t *testing.T) {
 	err = h.Enter(t, room).RemoveHolder(ctx, kim.Who.Account())
 	wantCode(t, "a guardian removes the child", err, hearkeep.Forbidden)
 	must(t, h.Enter(t, kim).TakeOver(ctx))
-	after := say(t, room, "Kim's own")
+	after := say(t, withTerminal(t, h, kim), "Kim's own")
 	wantOpens(t, h, "Kim, the past", kim, before, true)
 	wantOpens(t, h, "Kim, the present", kim, after, true)
 	wantOpens(t, h, "a guardian", room, before, false)

@@ -173,10 +173,10 @@ func (r *Room) sealEnded(ctx context.Context, tx *store.Tx, b store.Binding) err
 	if b.Vault != r.vault.ID || b.Ended.IsZero() {
 		return fmt.Errorf("vault: binding %s is not an ended door of %s", b.ID, r.vault.ID)
 	}
-	door, err := r.keep.openDoor(b)
+	door, err := r.keep.openSet(b)
 	if err != nil {
 		r.keep.log.Warn("an ended door does not open: it is shut under the name of its kind", "binding", b.ID, "err", err)
-		door = Door{Name: string(b.Source)}
+		door = setDoor{Door: Door{Name: string(b.Source)}}
 	}
 	b.Rule = shutRule()
 	if err := r.keep.signBinding(r.keys[r.current], r.current, &b, door); err != nil {

@@ -22,6 +22,7 @@ type Inbox struct {
 	keep    *Keep
 	binding store.Binding
 	pin     pin
+	stopped bool // while who could use it is leaving, and nobody was there who could sign that
 }
 
 // Device returns the Inbox of a device whose token was shown.
@@ -36,12 +37,15 @@ func (k *Keep) Device(ctx context.Context, d identity.Device) (*Inbox, error) {
 // inbox checks a binding's row against its pin and its signature.
 func (k *Keep) inbox(ctx context.Context, id hearkeep.BindingID) (*Inbox, error) {
 	var b store.Binding
+	var leaving []hearkeep.AccountID
 	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
-		b, err = tx.Vaults.Binding(ctx, id)
+		if b, err = tx.Vaults.Binding(ctx, id); err == nil {
+			leaving, err = k.leavingFrom(ctx, tx, b.Vault)
+		}
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) || err == nil && !b.Ended.IsZero() {
-		return nil, hearkeep.Errorf(hearkeep.NotFound, "This door is not connected any more.").Because(err)
+		return nil, errNoDoor(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("vault: binding %s: %w", id, err)
@@ -52,7 +56,22 @@ func (k *Keep) inbox(ctx context.Context, id hearkeep.BindingID) (*Inbox, error)
 		return nil, hearkeep.Errorf(hearkeep.Forbidden, "This door was refused: its record is not what was signed.").
 			WithHint("Nothing was kept. Whoever runs this keep should look at its log.").Because(err)
 	}
-	return &Inbox{keep: k, binding: b, pin: p}, nil
+	in := &Inbox{keep: k, binding: b, pin: p}
+	if len(leaving) > 0 {
+		d, err := k.openSet(b)
+		if err != nil {
+			return nil, err
+		}
+		var closed bool
+		if closed, in.stopped = d.stops(b.Source, leaving); closed {
+			return nil, errNoDoor(nil)
+		}
+	}
+	return in, nil
+}
+
+func errNoDoor(err error) error {
+	return hearkeep.Errorf(hearkeep.NotFound, "This door is not connected any more.").Because(err)
 }
 
 func (k *Keep) checkBinding(ctx context.Context, b store.Binding) (pin, error) {
@@ -76,11 +95,15 @@ func (in *Inbox) Vault() hearkeep.VaultID { return in.binding.Vault }
 func (in *Inbox) Source() hearkeep.Source { return in.binding.Source }
 
 // Rule is what the door may keep, and when.
-func (in *Inbox) Rule() hearkeep.RoomRule { return in.binding.Rule }
+func (in *Inbox) Rule() hearkeep.RoomRule {
+	rule := in.binding.Rule
+	rule.Paused = rule.Paused || in.stopped
+	return rule
+}
 
 // Keeps is what the door may keep of something said at a time.
 func (in *Inbox) Keeps(at time.Time) hearkeep.Keeping {
-	return in.binding.Rule.At(at.In(in.keep.zone))
+	return in.Rule().At(at.In(in.keep.zone))
 }
 
 // Door is what the keyholder said of it.

@@ -206,7 +206,7 @@ func (k *Keep) forge(who identity.Verified, n NewVault) (m newVault, err error) 
 		ID: hearkeep.NewID[hearkeep.BindingID](), Vault: m.vault.ID, Source: hearkeep.SourceUpload,
 		Rule: hearkeep.RoomRule{Keep: hearkeep.KeepAll}, Next: 1, Created: now,
 	}
-	return m, k.signBinding(key, m.generation.N, &m.uploads, Door{Name: uploads})
+	return m, k.signBinding(key, m.generation.N, &m.uploads, setDoor{Door{Name: uploads}, maker.Account})
 }
 
 // generation makes the rows of generation n: what by, the key of the

@@ -167,6 +167,9 @@ func (k *Keep) take(ctx context.Context, tx *store.Tx, s successor) error {
 	if err := k.moveDoors(ctx, tx, append(slices.Clone(now.gens), s.gen), len(s.come) > 0); err != nil {
 		return err
 	}
+	if err := k.stopDoors(ctx, tx, s); err != nil {
+		return err
+	}
 	if err := k.carryInvitations(ctx, tx, s); err != nil {
 		return err
 	}
