@@ -355,3 +355,18 @@ func get(t *testing.T, p *person, path string) string {
 	}
 	return body
 }
+
+// A recording's form has no page of its own: who unlocks comes back to the
+// recording.
+func TestUnlockingLeadsBackToTheRecording(t *testing.T) {
+	h := newHome(t)
+	anna := h.person("Anna")
+	living := anna.vaultOf("Living room", "shared", "")
+	own := anna.vaults()[0].ID
+	anna.enter(own)
+	said := anna.speakIn(own, "good evening")
+	anna.stale()
+	there := "/recordings/" + said.String()
+	resp, body := anna.post(there+"/move", url.Values{"vault": {living.String()}})
+	want(t, resp, http.StatusForbidden, body, "/unlock?"+url.Values{"next": {there}}.Encode())
+}

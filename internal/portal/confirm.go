@@ -9,6 +9,8 @@ type confirmPage struct {
 	Says   []string // what will happen, a paragraph each
 	Action string   // where the form goes
 	Button string
+	Field  string // what the form says besides; empty for nothing
+	Value  string
 	Back   string // where Cancel leads
 }
 

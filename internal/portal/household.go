@@ -261,6 +261,28 @@ func (p *portal) memberOf(r *http.Request, who identity.Verified) (identity.Memb
 	return home.Members[i], nil
 }
 
+// setAdminForm asks whether a member is to manage the household, or no longer.
+func (p *portal) setAdminForm(w http.ResponseWriter, r *http.Request, who identity.Verified) error {
+	m, err := p.memberOf(r, who)
+	if err != nil {
+		return err
+	}
+	page := &confirmPage{
+		frame: p.frameFor(r.Context(), who, "Make "+m.Name+" an admin?"), Button: "Make admin",
+		Action: "/household/members/" + m.Account.String() + "/admin", Back: "/household",
+		Field: "admin", Value: "yes",
+		Says: []string{
+			"An admin invites and removes members, you among them, makes other admins, and disconnects doors of shared vaults. They open no vault by that.",
+			"Every admin of the household is told.",
+		},
+	}
+	if m.Admin {
+		page.Title, page.Button, page.Value = m.Name+" is to be admin no longer?", "No longer admin", "no"
+		page.Says = []string{"They stay a member, and hold what they hold. Their invitations to the household end.", "Every admin of the household is told."}
+	}
+	return p.confirm(w, page)
+}
+
 func (p *portal) setAdmin(w http.ResponseWriter, r *http.Request, who identity.Verified) error {
 	m, err := p.memberOf(r, who)
 	if err != nil {

@@ -24,7 +24,7 @@ type joinPage struct {
 	Cannot        *problem // why they cannot
 	Moves         bool     // from a household of their own to this one
 	Stays         bool     // with the others of their household, and only holds the vault
-	Along         []string // shared vaults that come along
+	Own           []string // shared vaults that do not become the household's
 	SignIn        string   // where to sign in, and come back
 	Problem       *problem
 }
@@ -107,7 +107,7 @@ func (p *portal) weigh(ctx context.Context, page *joinPage, v *visit) error {
 	page.Stays = home.ID != o.House && len(home.Members) > 1
 	for _, h := range v.held {
 		if page.Moves && h.Kind != vault.Personal {
-			page.Along = append(page.Along, h.Name)
+			page.Own = append(page.Own, h.Name)
 		}
 	}
 	return nil
@@ -140,6 +140,10 @@ func (p *portal) join(w http.ResponseWriter, r *http.Request, link string) error
 		return err
 	}
 	err = p.Identity.Accept(context.WithoutCancel(r.Context()), v.who, link)
+	if hearkeep.CodeOf(err) == hearkeep.StepUp {
+		p.askToUnlock(w, r, err) // and back to the invitation
+		return nil
+	}
 	if pr := told(err); pr != nil {
 		return p.offer(w, r, link, "", pr)
 	}

@@ -46,12 +46,12 @@ func TestJoinWithAnAccount(t *testing.T) {
 
 	// What it means is said before, and is so after.
 	ben.says(link, []string{"Accept as Ben", "You then belong to “Mill Lane” instead of a household of your own.",
-		"“Attic” comes along", "admins there see the doors of it", "They hear nothing by that."})
+		"“Attic” stays with those who hold it", "neither see its doors nor take it from you"})
 	said := ben.speakIn(attic, canary)
 	resp, _ = ben.accept(link)
 	wantRedirect(t, resp, "/household?done=joined")
 	ben.says("/household?done=joined", []string{"You belong to this household now.", "Mill Lane", "Anna"}, "Skylight")
-	anna.says("/household", []string{"Ben", "Skylight", "“Attic”"})
+	anna.says("/household", []string{"Ben"}, "Skylight", "Attic")
 	anna.gone("/recordings/" + said.String())
 	anna.says("/vaults", nil, "Attic")
 	again := anna.inviteHome("")
@@ -205,4 +205,33 @@ func TestSimultaneousChanges(t *testing.T) {
 	if done != 1 || (a.StatusCode == http.StatusOK) == (c.StatusCode == http.StatusOK) {
 		t.Errorf("%d removals were done; Anna gets %d and Carl %d", done, a.StatusCode, c.StatusCode)
 	}
+}
+
+// Accepting moves a person, so it wants an unlocker of an open session, and
+// comes back to the invitation.
+func TestJoiningWithAStaleSession(t *testing.T) {
+	h := newHome(t)
+	anna, ben := h.person("Anna"), h.person("Ben")
+	link := anna.inviteHome("")
+	ben.stale()
+	ben.says(link, []string{"Accept as Ben"})
+	resp, body := ben.accept(link)
+	want(t, resp, http.StatusForbidden, body, "/unlock?"+url.Values{"next": {link}}.Encode())
+	anna.says("/household", nil, "Ben")
+	resp, _ = ben.post("/unlock", url.Values{"passphrase": {passphrase}, "next": {link}})
+	wantRedirect(t, resp, link)
+	resp, _ = ben.accept(link)
+	wantRedirect(t, resp, "/household?done=joined")
+}
+
+// Whoever took an admin's cookie makes nobody an admin with it.
+func TestStaleAdminMakesNoAdmin(t *testing.T) {
+	h := newHome(t)
+	anna := h.person("Anna")
+	ben := h.joined("Ben", anna.inviteHome(""))
+	anna.stale()
+	there := "/household/members/" + ben.id() + "/admin"
+	resp, body := anna.post(there, url.Values{"admin": {"yes"}})
+	want(t, resp, http.StatusForbidden, body, "/unlock?"+url.Values{"next": {there}}.Encode())
+	ben.says("/household", nil, "No longer admin", "Make admin")
 }

@@ -114,7 +114,7 @@ func houseSamples(wrong *problem) []sample {
 		{"join-wrong", "join", sampleJoin(func(j *joinPage) {
 			j.Given, j.Problem, j.Offer = nasty, wrong, identity.Offer{From: nasty, Household: nasty, Admin: true}
 		})},
-		{"join-signed-in", "join", signedJoin(func(j *joinPage) { j.Moves, j.Along = true, []string{"Attic", nasty} })},
+		{"join-signed-in", "join", signedJoin(func(j *joinPage) { j.Moves, j.Own = true, []string{"Attic", nasty} })},
 		{"join-stays", "join", signedJoin(func(j *joinPage) { j.Stays, j.Offer.As, j.Offer.Past = true, "guardian", true })},
 		{"join-cannot", "join", signedJoin(func(j *joinPage) { j.Cannot = wrong })},
 	}

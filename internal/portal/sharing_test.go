@@ -450,7 +450,7 @@ func TestHousehold(t *testing.T) {
 		resp, body = ben.post(path, url.Values{"admin": {"yes"}, "name": {"Ben’s"}})
 		want(t, resp, http.StatusNotFound, body, "There is nothing here.")
 	}
-	for _, path := range []string{"/household/invite", "/household/members/" + carl.id() + "/remove"} {
+	for _, path := range []string{"/household/invite", "/household/members/" + carl.id() + "/remove", "/household/members/" + carl.id() + "/admin"} {
 		ben.gone(path)
 	}
 	// The last admin stays one, and stays.
@@ -459,6 +459,7 @@ func TestHousehold(t *testing.T) {
 	resp, body = anna.post("/household/leave", nil)
 	want(t, resp, http.StatusConflict, body, "This household would have no admin.")
 	anna.says("/household", []string{"Make admin"}, "No longer admin")
+	anna.says("/household/members/"+carl.id()+"/admin", []string{"Make Carl an admin?", `name="admin" value="yes"`})
 	resp, _ = anna.post("/household/members/"+carl.id()+"/admin", url.Values{"admin": {"yes"}})
 	wantRedirect(t, resp, "/household")
 	carl.says("/household", []string{"No longer admin", "Doors of shared vaults"})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"unicode"
@@ -131,14 +132,21 @@ type stalePage struct {
 }
 
 // formOf is the page from which a request was sent: for a form, the page at
-// its own address where there is one.
+// its own address where there is one, or else the one above.
 func (p *portal) formOf(r *http.Request) string {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return r.URL.RequestURI()
 	}
 	page := strings.Replace(r.Pattern, r.Method+" ", http.MethodGet+" ", 1)
-	if slices.ContainsFunc(p.routes(), func(row route) bool { return pattern(row) == page }) {
+	rows := p.routes()
+	there := func(page string) bool {
+		return slices.ContainsFunc(rows, func(row route) bool { return pattern(row) == page })
+	}
+	switch {
+	case there(page):
 		return r.URL.RequestURI()
+	case there(path.Dir(page)): // as a form of a recording stands on its page
+		return path.Dir(r.URL.EscapedPath())
 	}
 	return "/account"
 }
