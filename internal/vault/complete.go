@@ -96,13 +96,15 @@ func (r *Room) complete(ctx context.Context, w waiting) error {
 // an intruder wrote into an invitation's row is reported, and ends it.
 func (r *Room) admit(ctx context.Context, w waiting) error {
 	var come []arrival
-	var foreign []store.Invitation
+	var foreign, late []store.Invitation
 	for _, i := range w.accepted {
 		a, err := r.arrivalOf(ctx, w.lineage, come, i)
 		switch {
 		case errors.Is(err, errForeign):
 			r.keep.log.Error("an invitation was refused", "invitation", i.ID, "vault", r.vault.ID, "err", err)
 			foreign = append(foreign, i)
+		case errors.Is(err, errNoPlace):
+			late = append(late, i)
 		case err != nil:
 			return err
 		default:
@@ -111,6 +113,11 @@ func (r *Room) admit(ctx context.Context, w waiting) error {
 	}
 	if len(foreign) > 0 {
 		if err := r.refuse(ctx, foreign); err != nil {
+			return err
+		}
+	}
+	if len(late) > 0 {
+		if err := r.decline(ctx, late); err != nil {
 			return err
 		}
 	}
@@ -126,6 +133,10 @@ func (r *Room) admit(ctx context.Context, w waiting) error {
 
 // errForeign says that an invitation is not to be honoured.
 var errForeign = errors.New("vault: not an invitation of this vault")
+
+// errNoPlace says that who accepted cannot become what they were invited as,
+// because another was first.
+var errNoPlace = errors.New("vault: who accepted cannot become that any more")
 
 // arrivalOf returns who accepted an invitation, with the key to seal to: the
 // one that came back authenticated under the secret of the link.
@@ -154,7 +165,7 @@ func (r *Room) arrivalOf(ctx context.Context, l lineage, come []arrival, i store
 		members = append(members, a.RosterMember)
 	}
 	if slices.ContainsFunc(members, isMember(i.Account)) || len(members) >= maxHolders || !mayBecome(r.vault, members, i.As) {
-		return foreign(errors.New("who accepted cannot become that"))
+		return arrival{}, errNoPlace
 	}
 	var same bool
 	var past hearkeep.Generation
@@ -214,6 +225,24 @@ func (r *Room) refuse(ctx context.Context, foreign []store.Invitation) error {
 	})
 }
 
+// decline ends invitations that came too late: a second child's, or one to a
+// vault that as many hold as can. Whoever accepted is told.
+func (r *Room) decline(ctx context.Context, late []store.Invitation) error {
+	return r.keep.store.Update(ctx, func(tx *store.Tx) error {
+		for _, i := range late {
+			if err := tx.Houses.DeleteInvitation(ctx, i.ID); err != nil {
+				return err
+			}
+			letter := letterNoPlace(r.keep.called(r.vault), nameIn(ctx, tx, i.Account))
+			to := []hearkeep.AccountID{i.Account, i.By}
+			if err := r.keep.tell(ctx, tx, r.about("invitation ended: no place", i.Account), to, letter); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // noteArrivals writes down who came, and tells everybody who holds the vault.
 func (r *Room) noteArrivals(l lineage, come []arrival) func(context.Context, *store.Tx) error {
 	return func(ctx context.Context, tx *store.Tx) error {
@@ -222,13 +251,23 @@ func (r *Room) noteArrivals(l lineage, come []arrival) func(context.Context, *st
 			to = append(to, a.Account)
 		}
 		for _, a := range come {
-			letter := letterAdded(r.keep.called(r.vault), nameIn(ctx, tx, a.Account), a.As, a.past > 0)
+			letter := letterAdded(r.keep.called(r.vault), nameIn(ctx, tx, a.Account), a.As, r.given(a))
 			if err := r.keep.tell(ctx, tx, r.about("keyholder added", a.Account), to, letter); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
+}
+
+// given is from which generation on somebody who comes can open what was kept
+// before, zero for none of it: nobody gives more than they have themselves.
+func (r *Room) given(a arrival) hearkeep.Generation {
+	at := slices.IndexFunc(r.held, func(h store.Keyholder) bool { return h.Generation >= a.past })
+	if a.past == 0 || at < 0 {
+		return 0
+	}
+	return r.held[at].Generation
 }
 
 // about is the entries of what was done with somebody: of who did it, and of

@@ -79,7 +79,7 @@ func (k *Keep) depart(ctx context.Context, tx *store.Tx, l lineage, d store.Depa
 	if err := letGo(ctx, tx, d.Vault, d.Account); err != nil {
 		return err
 	}
-	if err := endInvitations(ctx, tx, d.Vault); err != nil {
+	if err := k.endInvitations(ctx, tx, l.vault); err != nil {
 		return err
 	}
 	letter := letterLeft(k.called(l.vault), nameIn(ctx, tx, d.Account))
@@ -109,14 +109,23 @@ func letGo(ctx context.Context, tx *store.Tx, vault hearkeep.VaultID, account he
 	return nil
 }
 
-func endInvitations(ctx context.Context, tx *store.Tx, vault hearkeep.VaultID) error {
-	open, err := tx.Houses.InvitationsTo(ctx, vault)
+// endInvitations ends a vault's invitations, and tells who accepted one: they
+// wait for a keyholder who will not come for that any more.
+func (k *Keep) endInvitations(ctx context.Context, tx *store.Tx, v store.Vault) error {
+	open, err := tx.Houses.InvitationsTo(ctx, v.ID)
 	for _, i := range open {
-		if err := tx.Houses.DeleteInvitation(ctx, i.ID); err != nil {
+		if err := k.endInvitation(ctx, tx, v, i); err != nil {
 			return err
 		}
 	}
 	return err
+}
+
+func (k *Keep) endInvitation(ctx context.Context, tx *store.Tx, v store.Vault, i store.Invitation) error {
+	if err := tx.Houses.DeleteInvitation(ctx, i.ID); err != nil || i.Account.IsZero() {
+		return err
+	}
+	return k.write(ctx, tx, i.Account, letterInvitationEnded(k.called(v)))
 }
 
 // Depart implements identity.Vaults. A vault of the household that nobody who
@@ -133,7 +142,7 @@ func (k *Keep) Depart(ctx context.Context, tx *store.Tx, account hearkeep.Accoun
 		}
 		along, err := k.along(ctx, tx, h, account)
 		if err == nil && along {
-			err = takeAlong(ctx, tx, h.vault, account)
+			err = k.takeAlong(ctx, tx, h.vault, account)
 		} else if err == nil {
 			err = k.departOne(ctx, tx, h, account, by)
 		}
@@ -167,11 +176,11 @@ func (k *Keep) along(ctx context.Context, tx *store.Tx, h holding, account heark
 }
 
 // takeAlong puts a vault into the household where an account is now.
-func takeAlong(ctx context.Context, tx *store.Tx, v store.Vault, account hearkeep.AccountID) (err error) {
+func (k *Keep) takeAlong(ctx context.Context, tx *store.Tx, v store.Vault, account hearkeep.AccountID) (err error) {
 	if v.Household, err = householdOf(ctx, tx, account); err != nil {
 		return err
 	}
-	if err := endInvitations(ctx, tx, v.ID); err != nil { // they are to the household that was
+	if err := k.endInvitations(ctx, tx, v); err != nil { // they are to the household that was
 		return err
 	}
 	return tx.Vaults.SetVault(ctx, v)
@@ -263,7 +272,7 @@ func (k *Keep) forgetOne(ctx context.Context, account hearkeep.AccountID, vault 
 		if err := tx.Vaults.SetVault(ctx, v); err != nil {
 			return err
 		}
-		if err := endInvitations(ctx, tx, vault); err != nil {
+		if err := k.endInvitations(ctx, tx, v); err != nil {
 			return err
 		}
 		if _, err := tx.Vaults.DeleteAPITokensOf(ctx, vault); err != nil {

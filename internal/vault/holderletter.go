@@ -46,10 +46,13 @@ func nameIn(ctx context.Context, tx *store.Tx, account hearkeep.AccountID) strin
 	return row.Display
 }
 
-func letterAdded(vault, who, as string, past bool) hearkeep.Letter {
+func letterAdded(vault, who, as string, past hearkeep.Generation) hearkeep.Letter {
 	opens := "what is kept from now on"
-	if past {
+	switch {
+	case past == 1:
 		opens = "what is kept from now on, and what was kept before"
+	case past > 1:
+		opens = "what is kept from now on, and of what was kept before the newer part: as much as who gave it can open"
 	}
 	if as == asGuardian || as == asChild {
 		who += ", as " + as + ","
@@ -57,6 +60,20 @@ func letterAdded(vault, who, as string, past bool) hearkeep.Letter {
 	return hearkeep.Letter{
 		Topic: "keyholder added", Subject: "Somebody now holds a vault with you",
 		Text: fmt.Sprintf("%s now holds %s and can open %s.\n\nIf you did not expect that, look at who holds it, and remove who does not belong there.", who, vault, opens),
+	}
+}
+
+func letterNoPlace(vault, who string) hearkeep.Letter {
+	return hearkeep.Letter{
+		Topic: "invitation ended", Subject: "An invitation came too late",
+		Text: fmt.Sprintf("%s accepted an invitation to %s, and does not hold it: another was first, and there is no place left for who was invited as that.", who, vault),
+	}
+}
+
+func letterInvitationEnded(vault string) hearkeep.Letter {
+	return hearkeep.Letter{
+		Topic: "invitation ended", Subject: "An invitation that you accepted has ended",
+		Text: fmt.Sprintf("You accepted an invitation to %s. Before anybody who holds it came by, who holds it or where it belongs changed, which ends all invitations. If you are still to hold it, ask for another one.", vault),
 	}
 }
 

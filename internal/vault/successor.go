@@ -302,10 +302,17 @@ func (k *Keep) carryInvitations(ctx context.Context, tx *store.Tx, s successor) 
 	}
 	ends := len(s.gone) > 0 || len(s.again) > 0
 	for _, i := range open {
+		comes := slices.ContainsFunc(s.come, func(a arrival) bool { return a.invitation == i.ID })
+		if ends && !comes {
+			if err := k.endInvitation(ctx, tx, s.after.vault, i); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := tx.Houses.DeleteInvitation(ctx, i.ID); err != nil {
 			return err
 		}
-		if ends || slices.ContainsFunc(s.come, func(a arrival) bool { return a.invitation == i.ID }) || i.Generation != s.after.newest().N {
+		if comes || i.Generation != s.after.newest().N {
 			continue
 		}
 		secret, err := k.openInvitation(s.old, i)
