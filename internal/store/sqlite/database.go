@@ -257,10 +257,15 @@ func (d *database) close() error {
 	if d.writer != nil {
 		d.writer.close()
 	}
-	for range cap(d.readers) {
-		<-d.readers
-	}
+	// A pool that is closed leaves alone what was taken out of it. The last
+	// connection to go is one that writes: it empties the log.
 	var errs []error
+	for range cap(d.readers) {
+		errs = append(errs, (<-d.readers).close())
+	}
+	if d.writer != nil {
+		errs = append(errs, d.side.close(), d.writer.c.close())
+	}
 	for _, pool := range d.pools {
 		errs = append(errs, pool.Close())
 	}

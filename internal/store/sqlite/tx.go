@@ -31,6 +31,16 @@ func newConn(ctx context.Context, pool *sql.DB) (*conn, error) {
 	return &conn{c, make(map[string]*sql.Stmt)}, nil
 }
 
+// close ends the connection and what was prepared on it: SQLite keeps one open
+// that has statements left.
+func (c *conn) close() error {
+	var errs []error
+	for _, s := range c.stmts {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, c.Conn.Close())...)
+}
+
 // stmt outlives the call it was prepared for, and so does its context.
 func (c *conn) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s := c.stmts[query]; s != nil {
