@@ -287,45 +287,6 @@ func (k *Keep) forgetOne(ctx context.Context, account hearkeep.AccountID, vault 
 	})
 }
 
-// eraseOpenToNoOther erases what of a shared vault opens for one account alone:
-// what was kept before the others came, and nobody gave them.
-func (k *Keep) eraseOpenToNoOther(ctx context.Context, account hearkeep.AccountID, vault hearkeep.VaultID, entry ledger.Entry) error {
-	var mine, theirs hearkeep.Generation
-	err := k.store.View(ctx, func(tx *store.Tx) error {
-		l, err := k.lineage(ctx, tx, vault)
-		if errors.Is(err, errAltered) {
-			return nil // nobody knows who opens what
-		}
-		if err != nil {
-			return err
-		}
-		if mine, err = k.heldSince(ctx, tx, vault, account); err != nil {
-			return err
-		}
-		for _, m := range l.holders() {
-			if m.Account == account {
-				continue
-			}
-			first, err := k.heldSince(ctx, tx, vault, m.Account)
-			if err != nil {
-				return err
-			}
-			if first == 0 {
-				mine = 0 // their rows are damaged, which may be mended
-			}
-			if theirs == 0 || first < theirs {
-				theirs = first
-			}
-		}
-		return nil
-	})
-	if err != nil || mine == 0 || theirs <= mine {
-		return err
-	}
-	_, err = k.eraseSpan(ctx, vault, store.Span{From: mine, To: theirs - 1}, entry)
-	return err
-}
-
 // endDoorsOrDepart ends the doors of a vault that an account alone holds, or
 // what it holds together with others. No session is there to sign that: for a
 // vault that nobody opens any more, rows are enough.

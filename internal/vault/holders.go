@@ -172,7 +172,7 @@ func (r *Room) stillHolds(ctx context.Context, tx *store.Tx) (lineage, seal.Rost
 
 // RemoveHolder ends what another holds of this vault, with a new generation
 // that is sealed to the others. What the other alone could open opens for
-// nobody then, and goes with its time. Needs Fresh.
+// nobody then, and is erased. Needs Fresh.
 func (r *Room) RemoveHolder(ctx context.Context, account hearkeep.AccountID) error {
 	if err := r.decides(); err != nil {
 		return err
@@ -322,13 +322,14 @@ func (r *Room) TakeOver(ctx context.Context) error {
 			return plan{}, hearkeep.Errorf(hearkeep.Forbidden, "It is too early to take this vault over.").
 				WithHint("A guardian can hand it over before the day that was set.")
 		}
-		v := l.vault
-		v.Kind, v.Household, v.OfAge = Personal, hearkeep.HouseholdID{}, time.Time{}
 		me.As = asHolder
 		return plan{
-			members: []seal.RosterMember{me}, vault: v,
+			members: []seal.RosterMember{me},
+			change: func(v *store.Vault) {
+				v.Kind, v.Household, v.OfAge = Personal, hearkeep.HouseholdID{}, time.Time{}
+			},
 			note: func(ctx context.Context, tx *store.Tx) error {
-				letter := letterTakenOver(r.keep.called(v), nameIn(ctx, tx, r.actor.account))
+				letter := letterTakenOver(r.keep.called(l.vault), nameIn(ctx, tx, r.actor.account))
 				return r.keep.tell(ctx, tx, r.about("vault taken over", r.actor.account), accountsOf(l.holders()), letter)
 			},
 		}, nil

@@ -29,7 +29,7 @@ type plan struct {
 	members []seal.RosterMember // who stays
 	come    []arrival
 	mine    seal.AccountPublic // the maker's key from now on; zero: what it is
-	vault   store.Vault        // what its row becomes; zero: what it is
+	change  func(*store.Vault) // of the vault's row, as it is then; nil: none
 	note    func(context.Context, *store.Tx) error
 }
 
@@ -128,8 +128,11 @@ func (r *Room) succeed(ctx context.Context, l lineage, p plan) error {
 			r.keys[s.gen.N], r.current, r.held = s.key, s.gen.N, append(r.held, h)
 		}
 	}
-	if !p.vault.ID.IsZero() {
-		r.vault = p.vault
+	if p.change != nil {
+		p.change(&r.vault)
+	}
+	if len(s.gone) > 0 {
+		r.keep.eraseUnopened(ctx, r.vault.ID)
 	}
 	if err := r.keep.advances(r.vault.ID, s.gen.N, publicOf(s.gen)); err != nil { // another came after this one
 		r.keep.log.Debug("a generation has a successor already", "vault", r.vault.ID, "err", err)
@@ -173,8 +176,10 @@ func (k *Keep) take(ctx context.Context, tx *store.Tx, s successor) error {
 	if err := k.carryInvitations(ctx, tx, s); err != nil {
 		return err
 	}
-	if !s.vault.ID.IsZero() {
-		if err := tx.Vaults.SetVault(ctx, s.vault); err != nil {
+	if s.change != nil {
+		v := now.vault
+		s.change(&v)
+		if err := tx.Vaults.SetVault(ctx, v); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ const (
 )
 
 const (
-	maxWatchers = 16               // of one vault
+	maxWatchers = 8                // of one account in one vault: another's are none of its
 	watchBuffer = 64               // events that a watcher may lag behind
 	watchNames  = 100              // recordings that an event names
 	watchAgain  = 30 * time.Second // how often an idle watcher is asked whether it still may
@@ -43,6 +43,7 @@ type watched struct {
 }
 
 type watcher struct {
+	of     hearkeep.AccountID
 	span   store.Span
 	events chan Event
 	missed atomic.Int64
@@ -57,7 +58,7 @@ func (r *Room) Watch(ctx context.Context) (events <-chan Event, missed func() in
 	if err := r.stands(ctx); err != nil {
 		return nil, nil, err
 	}
-	w := &watcher{span: r.span, events: make(chan Event, watchBuffer)}
+	w := &watcher{of: r.actor.account, span: r.span, events: make(chan Event, watchBuffer)}
 	if err := r.keep.watched.add(r.vault.ID, w); err != nil {
 		return nil, nil, err
 	}
@@ -103,8 +104,14 @@ func (r *Room) pass(ctx context.Context, in <-chan Event, out chan<- Event) {
 func (w *watched) add(vault hearkeep.VaultID, one *watcher) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.by[vault]) >= maxWatchers {
-		return hearkeep.Errorf(hearkeep.TooMany, "%d programs and pages watch this vault already.", maxWatchers).WithHint("Close one of them first.")
+	mine := 0
+	for _, other := range w.by[vault] {
+		if other.of == one.of {
+			mine++
+		}
+	}
+	if mine >= maxWatchers {
+		return hearkeep.Errorf(hearkeep.TooMany, "%d programs and pages of yours watch this vault already.", maxWatchers).WithHint("Close one of them first.")
 	}
 	if w.by == nil {
 		w.by = map[hearkeep.VaultID][]*watcher{}

@@ -172,8 +172,23 @@ func TestWatchersEnd(t *testing.T) {
 	}
 }
 
-// A slow watcher misses events and holds nobody up; a vault has so many, and
-// each leaves its place when it ends.
+// One who holds a vault leaves places to watch it to the others.
+func TestWatchersOfOneAccount(t *testing.T) {
+	h := vaulttest.New(t)
+	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
+	anna = h.Vault(t, anna, vault.Shared)
+	bert = h.Joined(t, anna, bert, vault.Invitation{As: "holder"})
+	token, _ := makeToken(t, h, bert, false)
+	for range 8 {
+		watching(t, bert.Room)
+	}
+	_, _, err := program(t, h, token).Watch(t.Context())
+	wantCode(t, "his program's, the 9th", err, hearkeep.TooMany)
+	watching(t, h.Enter(t, anna))
+}
+
+// A slow watcher misses events and holds nobody up; an account has so many of
+// a vault, and each leaves its place when it ends.
 func TestWatchersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := vaulttest.New(t)
@@ -181,13 +196,13 @@ func TestWatchersAreBounded(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var all []<-chan vault.Event
 		var missed func() int
-		for range 16 {
+		for range 8 {
 			events, m, err := h.Enter(t, anna).Watch(ctx)
 			must(t, err)
 			all, missed = append(all, events), m
 		}
 		_, _, err := h.Enter(t, anna).Watch(ctx)
-		wantCode(t, "the 17th watcher", err, hearkeep.TooMany)
+		wantCode(t, "the 9th watcher", err, hearkeep.TooMany)
 		watching(t, h.Enter(t, bert)) // another vault's places are its own
 		id := say(t, anna, "one of many")
 		for i := range 80 { // each session's first reading is an event
@@ -201,7 +216,7 @@ func TestWatchersAreBounded(t *testing.T) {
 				synctest.Wait()
 			}
 		}
-		got, open := told(t, all[15])
+		got, open := told(t, all[7])
 		if missed() < 81-66 || len(got)+missed() != 81 || !open {
 			t.Errorf("told of %d and missed %d, want 81 together and 64 or so told", len(got), missed())
 		}

@@ -82,16 +82,22 @@ func (v vaults) Forget(ctx context.Context, account hearkeep.AccountID) error {
 	return v.Keep.Forget(ctx, account)
 }
 
-// FaultyStore is a store whose Update fails while Fail is set.
+// FaultyStore is a store whose Update fails while Fail is set. What Before is
+// set to comes before the next one, once.
 type FaultyStore struct {
 	store.Store
-	Fail error
+	Fail   error
+	Before func()
 }
 
 // Update fails, or does what the store does.
 func (s *FaultyStore) Update(ctx context.Context, fn func(*store.Tx) error) error {
 	if s.Fail != nil {
 		return s.Fail
+	}
+	if first := s.Before; first != nil {
+		s.Before = nil
+		first()
 	}
 	return s.Store.Update(ctx, fn)
 }
