@@ -123,6 +123,10 @@ func (p *portal) newDoor(w http.ResponseWriter, r *http.Request, v *visit) error
 	if err := form(r); err != nil {
 		return err
 	}
+	v, err := p.named(w, r, v)
+	if err != nil {
+		return err
+	}
 	page := &doorPage{frame: p.frameOf(v, "Add a door", "doors"), Source: hearkeep.Source(r.PostFormValue("kind")), Form: readDoorForm(r)}
 	if page.Source != hearkeep.SourceSay && page.Source != hearkeep.SourceBrowser && page.Source != hearkeep.SourceWyoming {
 		return errNowhere

@@ -291,6 +291,10 @@ func (p *portal) listenAll(w http.ResponseWriter, r *http.Request, v *visit) err
 }
 
 func (p *portal) turnAll(w http.ResponseWriter, r *http.Request, v *visit, pause bool) error {
+	v, err := p.named(w, r, v)
+	if err != nil {
+		return err
+	}
 	bindings, err := v.room.Bindings(r.Context())
 	if err != nil {
 		return err

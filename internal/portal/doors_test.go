@@ -365,9 +365,9 @@ func doorsByForm(t *testing.T, tab func(*testing.T, string) *browser, scripts bo
 	}
 	b.do(chromedp.Click(chromedp.CSS(`form[action="/doors/` + at + `/listen"] button`)))
 	b.until(`document.querySelector("#d-` + at + ` .state").textContent === "Listening"`)
-	b.do(chromedp.Click(chromedp.CSS(`form[action="/doors/pause"] button`)))
+	b.do(chromedp.Click(chromedp.CSS(`form[action^="/doors/pause?"] button`)))
 	b.until(`document.querySelectorAll(".dot.listening").length === 0`)
-	b.do(chromedp.Click(chromedp.CSS(`form[action="/doors/listen"] button`)))
+	b.do(chromedp.Click(chromedp.CSS(`form[action^="/doors/listen?"] button`)))
 	b.until(`document.querySelectorAll(".door .dot.listening").length === 3`)
 	b.do(chromedp.Click(chromedp.CSS(`a[href="/doors/` + at + `"]`)))
 	b.until(`document.querySelector("#keep-words").checked`)

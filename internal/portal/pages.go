@@ -100,6 +100,7 @@ type frame struct {
 	Name    string // of the person; empty where nobody is signed in
 	Vault   string // the open vault's name; empty for those who hold only one
 	With    string // who else opens it: "with Ben"; empty where it is personal
+	OpenID  string // the open vault's id, for forms that are about it as a whole; see named
 	Here    string // the entry of the navigation that is this page
 	Failing string // a sentence where keeping fails
 	Live    bool   // the page polls
@@ -140,6 +141,7 @@ func (p *portal) frame(title string) frame {
 func (p *portal) frameOf(v *visit, title, here string) frame {
 	f := p.frame(title)
 	f.Name, f.Here, f.Failing, f.notices = v.who.Name(), here, p.Keep.Status().Failing, v.notices()
+	f.OpenID = v.room.ID().String()
 	if len(v.held) > 1 {
 		f.Vault, f.With = v.vaultName(), withWhom(v.heldOpen())
 	}

@@ -132,6 +132,10 @@ func (p *portal) pairing(ctx context.Context, v *visit) error {
 
 // terminal makes the line to paste and shows it on the home page.
 func (p *portal) terminal(w http.ResponseWriter, r *http.Request, v *visit) error {
+	v, err := p.named(w, r, v)
+	if err != nil {
+		return err
+	}
 	if err := p.pairing(r.Context(), v); err != nil {
 		return err
 	}

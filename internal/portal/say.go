@@ -35,6 +35,10 @@ type unkeptPage struct {
 
 // upload hears a file from a form and shows what became of it.
 func (p *portal) upload(w http.ResponseWriter, r *http.Request, v *visit) error {
+	v, err := p.named(w, r, v)
+	if err != nil {
+		return err
+	}
 	release, err := p.holdUpload(w, r, v.room.ID())
 	if err != nil {
 		return err

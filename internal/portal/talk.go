@@ -13,6 +13,7 @@ import (
 // talkView is push to talk on the home page.
 type talkView struct {
 	Ready bool   // it may be pressed
+	Into  string // the id of the vault that what is said goes into
 	Door  string // the browser's door; empty before its first use
 	Keeps string // what is kept of what is said: "Sound and words"
 	Most  int    // seconds after which it stops by itself
@@ -27,7 +28,7 @@ func (p *portal) talkView(ctx context.Context, v *visit) (talkView, error) {
 	if err != nil {
 		return talkView{}, err
 	}
-	t := talkView{Ready: !before, Most: talkSeconds, Keeps: ruleText(hearkeep.RoomRule{Keep: hearkeep.KeepAll})}
+	t := talkView{Ready: !before, Into: v.room.ID().String(), Most: talkSeconds, Keeps: ruleText(hearkeep.RoomRule{Keep: hearkeep.KeepAll})}
 	if open {
 		t.Ready, t.Door, t.Keeps = !b.Rule.Paused, b.ID.String(), ruleText(b.Rule)
 	}
@@ -53,10 +54,14 @@ func browserDoor(ctx context.Context, v *visit) (b vault.Binding, open, before b
 // talk hears what the page's microphone took, a WAV file, and streams what
 // becomes of it as say does. The browser's door is made at its first use; one
 // that was disconnected is not made again by pressing a button that an old
-// page still shows.
+// page still shows. What is said goes into the vault that the page shows.
 func (p *portal) talk(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "audio/wav" {
 		return hearkeep.Errorf(hearkeep.Invalid, "Send sound as audio/wav.").Because(err)
+	}
+	v, err := p.named(w, r, v)
+	if err != nil {
+		return err
 	}
 	release, err := p.holdUpload(w, r, v.room.ID())
 	if err != nil {

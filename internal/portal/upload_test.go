@@ -55,6 +55,12 @@ func TestUpload(t *testing.T) {
 // upload posts one file as a form does.
 func (p *person) upload(field, name string, data []byte) (*http.Response, string) {
 	p.t.Helper()
+	return p.uploadTo("/recordings", field, name, data)
+}
+
+// uploadTo is upload by the form of a page.
+func (p *person) uploadTo(to, field, name string, data []byte) (*http.Response, string) {
+	p.t.Helper()
 	var buf bytes.Buffer
 	form := multipart.NewWriter(&buf)
 	part, err := form.CreateFormFile(field, name)
@@ -67,7 +73,7 @@ func (p *person) upload(field, name string, data []byte) (*http.Response, string
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(p.t.Context(), "POST", p.home.server.URL+"/recordings", &buf)
+	req, err := http.NewRequestWithContext(p.t.Context(), "POST", p.home.server.URL+to, &buf)
 	if err != nil {
 		p.t.Fatal(err)
 	}

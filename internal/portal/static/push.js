@@ -153,7 +153,7 @@
     const body = wav(mine.chunks, mine.length, mine.rate);
     mine.chunks = [];
     try {
-      const answer = await fetch("/talk", {
+      const answer = await fetch("/talk?of=" + section.dataset.into, {
         method: "POST", body, headers: { "Content-Type": "audio/wav", "Accept": "application/x-ndjson, application/json" },
       });
       if (answer.status === 401) {
