@@ -320,6 +320,7 @@ func (p *portal) removeHolderForm(w http.ResponseWriter, r *http.Request, v *vis
 			"They can open nothing of it any more. The vault gets new keys, and what it keeps from now on is sealed to those who stay.",
 			"What they heard or saved before, nobody can take back. They are told, and so is everybody who holds the vault.",
 			"API tokens and open invitations of this vault end, also yours.",
+			"Doors that ask another speech engine first are paused, and terminals that they connected are disconnected; what only they could open is erased.",
 		},
 	})
 }
