@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	_ "modernc.org/sqlite" // the driver named "sqlite"
 )
@@ -257,8 +258,7 @@ func (d *database) close() error {
 	if d.writer != nil {
 		d.writer.close()
 	}
-	// A pool that is closed leaves alone what was taken out of it. The last
-	// connection to go is one that writes: it empties the log.
+	// A pool that is closed leaves alone what was taken out of it.
 	var errs []error
 	for range cap(d.readers) {
 		errs = append(errs, (<-d.readers).close())
@@ -266,7 +266,8 @@ func (d *database) close() error {
 	if d.writer != nil {
 		errs = append(errs, d.side.close(), d.writer.c.close())
 	}
-	for _, pool := range d.pools {
+	// The last connection to go is one that writes: it empties the log.
+	for _, pool := range slices.Backward(d.pools) {
 		errs = append(errs, pool.Close())
 	}
 	return errors.Join(errs...)
