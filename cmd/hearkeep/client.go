@@ -126,12 +126,17 @@ func (c *client) once(ctx context.Context, method, path string, in any, stream b
 	return nil, c.explain(problemOf(c.URL, resp))
 }
 
-// explain adds to a refusal what mends it at a terminal.
+// explain adds to a refusal what mends it at a terminal, and takes out of it
+// what would steer the terminal.
 func (c *client) explain(err error) error {
 	var told *hearkeep.Error
-	if errors.As(err, &told) && told.Code == hearkeep.Unauthorized && c.Session != "" {
+	switch {
+	case !errors.As(err, &told):
+		return err
+	case told.Code == hearkeep.Unauthorized && c.Session != "":
 		return hearkeep.Errorf(hearkeep.Unauthorized, "This terminal's session has ended.").WithHint("Run hearkeep sign-in.")
 	}
+	told.Message, told.Hint = printable(told.Message), printable(told.Hint)
 	return err
 }
 

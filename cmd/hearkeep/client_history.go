@@ -109,7 +109,7 @@ func (cmd historyCmd) Run(ctx context.Context, c *console) error {
 		}
 		t := table(w, "ID", "WHEN", "LENGTH", "FROM", "HEARD")
 		for _, r := range list.Recordings {
-			fmt.Fprintf(t, "%s\t%s\t%.1f s\t%s\t%s\n", r.ID, r.when(), r.Seconds, printable(r.From), r.heard())
+			fmt.Fprintf(t, "%s\t%s\t%.1f s\t%s\t%s\n", printable(r.ID), r.when(), r.Seconds, printable(r.From), r.heard())
 		}
 		t.Flush()
 	})
@@ -141,7 +141,7 @@ func (cmd showCmd) Run(ctx context.Context, c *console) error {
 	}
 	return cl.print(cmd.JSON, raw, func(w io.Writer) {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintf(t, "recording\t%s\nwhen\t%s\nlength\t%.1f s\nfrom\t%s\nheard\t%s\n", r.ID, r.when(), r.Seconds, printable(r.From), r.heard())
+		fmt.Fprintf(t, "recording\t%s\nwhen\t%s\nlength\t%.1f s\nfrom\t%s\nheard\t%s\n", printable(r.ID), r.when(), r.Seconds, printable(r.From), r.heard())
 		if r.Turn != nil {
 			for _, line := range [][2]string{{"intent", r.Turn.Intent}, {"did", r.Turn.Did}, {"answered", r.Turn.Answer}, {"note", r.Turn.Note}} {
 				if line[1] != "" {
@@ -265,6 +265,6 @@ func (cmd eraseCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	return cl.print(cmd.JSON, raw, func(w io.Writer) {
-		fmt.Fprintf(w, "Erased for good: %d.\nReceipt %s, ledger entry %d: %s/receipts/%s\n", rc.Count, rc.ID, rc.Entry, cl.URL, rc.ID)
+		fmt.Fprintf(w, "Erased for good: %d.\nReceipt %s, ledger entry %d: %s/receipts/%s\n", rc.Count, printable(rc.ID), rc.Entry, cl.URL, printable(rc.ID))
 	})
 }

@@ -36,7 +36,7 @@ func (cmd vaultsCmd) Run(ctx context.Context, c *console) error {
 	return cl.print(cmd.JSON, raw, func(w io.Writer) {
 		t := table(w, "ID", "NAME", "KIND", "YOU", "HELD BY")
 		for _, v := range all.Vaults {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\n", v.ID, printable(v.Title()), v.Kind, v.As, v.Holders)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\n", printable(v.ID), printable(v.Title()), printable(v.Kind), printable(v.As), v.Holders)
 		}
 		t.Flush()
 	})
@@ -114,7 +114,7 @@ func doors(ctx context.Context, c *console, of vaultFlag, l listFlags, method st
 			if d.Quiet != "" {
 				d.Keep += ", nothing " + d.Quiet
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", d.ID, printable(d.Name), d.Source, d.Keep, printable(state))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", printable(d.ID), printable(d.Name), printable(d.Source), printable(d.Keep), printable(state))
 		}
 		t.Flush()
 	})
@@ -160,7 +160,7 @@ func (cmd tokensListCmd) Run(ctx context.Context, c *console) error {
 			if !k.Used.IsZero() {
 				used = k.Used.Local().Format("2006-01-02 15:04")
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, printable(k.Name), k.Scope, k.Expires.Local().Format("2006-01-02"), used, k.Vault)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", printable(k.ID), printable(k.Name), printable(k.Scope), k.Expires.Local().Format("2006-01-02"), used, printable(k.Vault))
 		}
 		t.Flush()
 	})
@@ -189,8 +189,8 @@ func (cmd tokensMakeCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	return cl.print(cmd.JSON, raw, func(w io.Writer) {
-		fmt.Fprintf(c.err, "This is shown once. It may %s until %s; hearkeep tokens end %s ends it.\n", made.Scope, made.Expires.Local().Format("2 January 2006"), made.ID)
-		fmt.Fprintln(w, made.Token)
+		fmt.Fprintf(c.err, "This is shown once. It may %s until %s; hearkeep tokens end %s ends it.\n", printable(made.Scope), made.Expires.Local().Format("2 January 2006"), printable(made.ID))
+		fmt.Fprintln(w, printable(made.Token))
 	})
 }
 
@@ -245,7 +245,7 @@ func (cmd sessionsListCmd) Run(ctx context.Context, c *console) error {
 			if s.Current {
 				s.Agent += " (this one)"
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.ID, s.Created.Local().Format("2006-01-02 15:04"), s.Used.Local().Format("2006-01-02 15:04"), printable(s.Agent))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", printable(s.ID), s.Created.Local().Format("2006-01-02 15:04"), s.Used.Local().Format("2006-01-02 15:04"), printable(s.Agent))
 		}
 		t.Flush()
 	})
