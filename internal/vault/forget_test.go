@@ -142,7 +142,7 @@ func TestForget(t *testing.T) {
 func TestAtTheSameMoment(t *testing.T) {
 	h := vaulttest.New(t)
 	anna, bert, carl := h.Person(t, "Anna"), h.Person(t, "Bert"), h.Person(t, "Carl")
-	living := h.Vault(t, anna, vault.Shared)
+	living := withSpeaker(t, h, h.Vault(t, anna, vault.Shared))
 	bert = h.Joined(t, living, bert, vault.Invitation{As: "holder", Past: true})
 	carl = h.Invited(t, living, carl, vault.Invitation{As: "holder", Past: true})
 	together(t,

@@ -23,6 +23,17 @@ func withTerminal(t *testing.T, h *vaulttest.Home, p vaulttest.Person) vaulttest
 	return p
 }
 
+// withSpeaker is a person who speaks to the household's speaker, which goes on
+// for those who stay whoever connected it.
+func withSpeaker(t *testing.T, h *vaulttest.Home, p vaulttest.Person) vaulttest.Person {
+	t.Helper()
+	id, err := h.Enter(t, p).Bind(t.Context(), hearkeep.SourceWyoming, vault.Door{Name: "Speaker", Listen: "127.0.0.1:10300"}, hearkeep.RoomRule{Keep: hearkeep.KeepAll})
+	must(t, err)
+	p.Inbox, err = h.Keep.Listener(t.Context(), id)
+	must(t, err)
+	return p
+}
+
 // Who holds a vault no more hears and says nothing through its doors any more,
 // whichever way they went: neither through an engine that a door relays to,
 // nor from a terminal that they connected or still have a code for.

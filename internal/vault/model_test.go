@@ -79,7 +79,7 @@ func newWorld(t *testing.T) *world {
 	for i := range 4 {
 		w.people = append(w.people, w.h.Person(t, fmt.Sprintf("Person %d", i)))
 	}
-	w.door = w.h.Vault(t, w.people[0], vault.Shared)
+	w.door = withSpeaker(t, w.h, w.h.Vault(t, w.people[0], vault.Shared))
 	for i := range w.people {
 		w.people[i].Vault = w.door.Vault
 	}
