@@ -76,7 +76,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	tasks := schedule{log: log, tasks: []task{
 		{"expire recordings", 10 * time.Minute, func(ctx context.Context, now time.Time) error { _, err := f.keep.Expire(ctx, now); return err }},
-		{"expire sessions and links", time.Hour, r.desk.Expire},
+		{"expire sessions, links and accounts that leave", time.Minute, r.desk.Expire},
 		{"expire ledger bodies", 24 * time.Hour, func(ctx context.Context, now time.Time) error { _, err := f.ledger.Expire(ctx, now); return err }},
 		{"expire the log of letters", 24 * time.Hour, f.letters.Expire},
 		{"sweep", time.Hour, sweep(f.keep)},

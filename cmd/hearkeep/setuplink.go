@@ -19,7 +19,8 @@ type setupLinkCmd struct {
 	Origin string `help:"Where people reach the portal; by default where this keep was last served." placeholder:"URL"`
 }
 
-// Run makes a set-up link for one more person, who gets a vault of their own.
+// Run makes a set-up link for one more person, who gets a household and a
+// vault of their own.
 // It writes one row, so a running server need not be stopped.
 func (cmd setupLinkCmd) Run(ctx context.Context, c *console) (err error) {
 	if _, err := os.Stat(filepath.Join(cmd.Keep, fileHouse)); err != nil {

@@ -127,8 +127,12 @@ func noteUse(ctx context.Context, tx *store.Tx, u store.Unlocker) error {
 	}
 	for _, row := range rows {
 		if row.ID == u.ID {
-			if row.Used = time.Now(); row.Kind == KindPasskey {
+			row.Used = time.Now()
+			switch row.Kind {
+			case KindPasskey:
 				row.Params = u.Params
+			case KindKit: // who typed all of it has it on paper
+				row.Params = kitChecked()
 			}
 			return tx.Identity.SetUnlocker(ctx, row)
 		}

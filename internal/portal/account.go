@@ -32,6 +32,8 @@ func done(what string) string {
 		return "Your passphrase is set."
 	case "kit":
 		return "Your recovery kit is checked and in force. An earlier kit is void."
+	case "kit-used":
+		return "You came in with your recovery kit. If your passphrase is lost, choose a new one here, now: for five minutes you are not asked again."
 	case "passkey":
 		return "The passkey is added: it signs you in and unlocks."
 	case "half-passkey":

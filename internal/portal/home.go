@@ -168,6 +168,7 @@ type keptPage struct {
 	Oldest, Newest      *clock
 	Audio, Words, Turns string
 	Doors               []doorView
+	Others              string // who else holds the vault; empty for nobody
 }
 
 func (p *portal) kept(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -182,6 +183,7 @@ func (p *portal) kept(w http.ResponseWriter, r *http.Request, v *visit) error {
 		oldest, newest := p.clock(totals.Oldest), p.clock(totals.Newest)
 		page.Oldest, page.Newest = &oldest, &newest
 	}
+	page.Others = strings.Join(v.heldOpen().With, ", ")
 	keeping := v.room.Retention()
 	page.Audio, page.Words, page.Turns = spanText(keeping.Audio), spanText(keeping.Words), spanText(keeping.Turn)
 	bindings, err := v.room.Bindings(r.Context())

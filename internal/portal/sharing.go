@@ -318,7 +318,7 @@ func (p *portal) removeHolderForm(w http.ResponseWriter, r *http.Request, v *vis
 		Action: "/sharing/holders/" + h.Account.String() + "/remove",
 		Says: []string{
 			"They can open nothing of it any more. The vault gets new keys, and what it keeps from now on is sealed to those who stay.",
-			"What they heard or saved before, nobody can take back. They are told, and so is everybody who holds the vault.",
+			"What they heard or saved before, nobody can take back. Their addresses are told, if they have any, and so are those of everybody who holds the vault.",
 			"API tokens and open invitations of this vault end, also yours.",
 			"Doors that ask another speech engine first are paused, and terminals that they connected are disconnected; what only they could open is erased.",
 		},
@@ -361,7 +361,7 @@ func (p *portal) leaveVaultForm(w http.ResponseWriter, r *http.Request, v *visit
 	return p.confirmIn(w, v, &confirmPage{
 		frame: frame{Title: "Give “" + v.vaultName() + "” up?"}, Button: "Give it up", Action: "/sharing/leave",
 		Says: []string{
-			"You can open nothing of it any more, from this moment on. It stays with the others, who are told.",
+			"You can open nothing of it any more, from this moment on. It stays with the others; their addresses are told.",
 			"To hold it again you need an invitation from one of them.",
 		},
 	})
@@ -408,7 +408,7 @@ func (p *portal) takeOverForm(w http.ResponseWriter, r *http.Request, v *visit) 
 	}
 	return p.confirmIn(w, v, &confirmPage{
 		frame: frame{Title: "Take “" + v.vaultName() + "” over?"}, Button: "Take it over", Action: "/sharing/take-over",
-		Says: []string{"It is then yours alone, with all that it keeps. Your guardians can open nothing of it any more, and are told."},
+		Says: []string{"It is then yours alone, with all that it keeps. Your guardians can open nothing of it any more; their addresses are told."},
 	})
 }
 

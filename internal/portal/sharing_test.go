@@ -319,7 +319,7 @@ func TestChildsVault(t *testing.T) {
 	anna := h.person("Anna")
 	for _, day := range []string{"", "x", "2001-02-03", "3000-01-01", "2030-02-31"} {
 		resp, body := anna.post("/vaults", url.Values{"name": {"Mia’s room"}, "kind": {"child"}, "of-age": {day}})
-		want(t, resp, http.StatusUnprocessableEntity, body, "needs the day on which the child may take it over", `value="Mia’s room"`)
+		want(t, resp, http.StatusUnprocessableEntity, body, "needs a day ahead", `value="Mia’s room"`)
 	}
 	resp, body := anna.post("/vaults", url.Values{"name": {"Odd"}, "kind": {"odd"}})
 	want(t, resp, http.StatusUnprocessableEntity, body, "A vault is for one person, shared")

@@ -103,7 +103,11 @@ func (p *portal) enterWith(w http.ResponseWriter, r *http.Request, page, title, 
 		return nil
 	}
 	p.welcome(w, in)
-	http.Redirect(w, r, cmp.Or(nextPage(r), "/"), http.StatusSeeOther)
+	home := "/"
+	if field == "kit" { // whoever needs it may have lost the passphrase
+		home = "/account?done=kit-used"
+	}
+	http.Redirect(w, r, cmp.Or(nextPage(r), home), http.StatusSeeOther)
 	return nil
 }
 

@@ -180,7 +180,7 @@ func (p *portal) makeVault(ctx context.Context, v *visit, page *newVaultPage) (h
 	if made.Kind == vault.Child {
 		day, err := time.ParseInLocation(time.DateOnly, page.OfAge, p.Zone)
 		if err != nil {
-			return hearkeep.VaultID{}, hearkeep.Errorf(hearkeep.Invalid, "A child’s vault needs the day on which the child may take it over.").
+			return hearkeep.VaultID{}, hearkeep.Errorf(hearkeep.Invalid, "A child’s vault needs a day ahead, on which the child may take it over.").
 				WithHint("Such as the child’s 16th or 18th birthday.").Because(err)
 		}
 		made.OfAge = day

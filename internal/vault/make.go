@@ -85,7 +85,7 @@ func (k *Keep) Add(ctx context.Context, who identity.Verified, n NewVault) (hear
 		n.OfAge = time.Time{}
 	case Child:
 		if !n.OfAge.After(now) || n.OfAge.After(now.Add(maxChildhood)) {
-			return hearkeep.VaultID{}, hearkeep.Errorf(hearkeep.Invalid, "A child's vault needs the day on which the child may take it over.").
+			return hearkeep.VaultID{}, hearkeep.Errorf(hearkeep.Invalid, "A child’s vault needs a day ahead, on which the child may take it over.").
 				WithHint("Such as the child's 16th or 18th birthday.")
 		}
 	default:
