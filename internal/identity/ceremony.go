@@ -272,7 +272,6 @@ func (d *Desk) SignInWithPasskey(ctx context.Context, a PasskeyAnswer, from Visi
 		if err != nil {
 			return SignedIn{}, nil, fmt.Errorf("identity: note use of %s: %w", u.ID, err)
 		}
-		d.attempts.forgive(attempt)
 		return SignedIn{}, &Half{Name: account.Display, Known: d.browserMark(account.ID)}, nil
 	}
 	with, err := prfUnlocker(a.PRF)

@@ -130,13 +130,13 @@ func errPairing(err error) error {
 
 // Device returns whose token this is, or fails with Unauthorized.
 func (d *Desk) Device(ctx context.Context, token string) (Device, error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimPrefix(token, tokenPrefix))
-	if err != nil || len(raw) != tokenBytes || !strings.HasPrefix(token, tokenPrefix) {
-		return Device{}, errDevice(err)
+	raw, ok := decode(strings.TrimPrefix(token, tokenPrefix))
+	if !ok || len(raw) != tokenBytes || !strings.HasPrefix(token, tokenPrefix) {
+		return Device{}, errDevice(nil)
 	}
 	id := hearkeep.BindingID(raw[:16])
 	var row store.Token
-	err = d.store.View(ctx, func(tx *store.Tx) (err error) {
+	err := d.store.View(ctx, func(tx *store.Tx) (err error) {
 		row, err = tx.Identity.Token(ctx, id)
 		return err
 	})

@@ -202,8 +202,8 @@ func errInvitation(err error) error {
 // readInvitation reads the secret of a link: base64url of 32 bytes, in the one
 // spelling.
 func readInvitation(link string) (secret [32]byte, err error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(link)
-	if err != nil || len(raw) != len(secret) {
+	raw, ok := decode(link)
+	if !ok || len(raw) != len(secret) {
 		return secret, errInvitation(nil)
 	}
 	return [32]byte(raw), nil

