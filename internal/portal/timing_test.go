@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/store"
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
@@ -44,12 +45,15 @@ func TestTimesAreNotToldApart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w := newTown(t)
-	w.transport.MaxConnsPerHost = 1
-	c := &stopwatch{w: w, rng: rand.New(rand.NewPCG(1, 1)), client: w.client()}
-	for _, tc := range w.timed() {
+	watch := &stopwatch{rng: rand.New(rand.NewPCG(1, 1))}
+	cases := watch.enters(newTown(t))
+	for i := range cases {
+		if time.Since(watch.w.built) > identity.StepUpLife/2 { // its sessions are fresh for a while only
+			cases = watch.enters(newTown(t))
+		}
+		tc := cases[i]
 		t.Run(tc.name, func(t *testing.T) {
-			theirs, absent := c.measure(t, tc, n)
+			theirs, absent := watch.measure(t, tc, n)
 			area, wide := auc(theirs, absent)
 			t.Logf("area %.4f, 95 %% %.4f to %.4f; median %v theirs, %v absent; %d requests",
 				area, area-wide, area+wide, median(theirs), median(absent), n)
@@ -73,6 +77,13 @@ type stopwatch struct {
 	w      *town
 	rng    *rand.Rand
 	client *http.Client
+}
+
+// enters lists the cases of a town.
+func (c *stopwatch) enters(w *town) []timedCase {
+	w.transport.MaxConnsPerHost = 1
+	c.w, c.client = w, w.client()
+	return w.timed()
 }
 
 func (c *stopwatch) measure(t *testing.T, tc timedCase, n int) (theirs, absent []time.Duration) {
