@@ -28,6 +28,10 @@ type device struct {
 	CA    string `json:"ca,omitempty"` // PEM; empty for the authorities that the system trusts
 }
 
+// door tells one door of one keep from others: a token begins with the id of
+// its door.
+func (d device) door() string { return d.URL + " " + d.Token[:min(len(d.Token), 4+21)] }
+
 // deviceFile is where a device is remembered.
 type deviceFile struct {
 	Device string `help:"Where this terminal's token is kept (mode 0600)." type:"path" placeholder:"FILE"`
@@ -133,9 +137,13 @@ func (cmd pairCmd) Run(ctx context.Context, c *console) error {
 		return notHearkeep(base, err)
 	}
 	keep.Token = got.Token
+	before, beforeErr := cmd.load()
 	path, err := cmd.save(keep)
 	if err != nil {
 		return err
+	}
+	if beforeErr == nil && before.door() != keep.door() {
+		fmt.Fprintf(c.out, "It takes the place of another connection that this terminal had, at %s.\n", before.URL)
 	}
 	fmt.Fprintf(c.out, "This terminal can now add to your keep at %s; it can read nothing of it.\nIts token is in %s. Try:\n\n  %s say \"set a timer for ten minutes\"\n", base, path, os.Args[0])
 	return nil
