@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unicode"
 )
@@ -17,7 +18,7 @@ import (
 // terminal would obey is printed for people.
 func TestAnswersDoNotSteerTheTerminal(t *testing.T) {
 	const steer = "x\x1b]0;owned\x07\u009b31m\u202e"
-	refuses := false
+	var refuses atomic.Bool
 	keep := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		thing := map[string]any{
 			"id": steer, "name": steer, "kind": steer, "as": steer, "source": steer, "keep": steer, "quiet": steer, "trouble": steer,
@@ -29,7 +30,7 @@ func TestAnswersDoNotSteerTheTerminal(t *testing.T) {
 		for name, value := range thing {
 			answer[name] = value
 		}
-		if refuses && r.URL.Path != "/v1/vaults" {
+		if refuses.Load() && r.URL.Path != "/v1/vaults" {
 			answer = map[string]any{"title": steer, "detail": steer, "code": "invalid", "status": 422}
 			w.WriteHeader(http.StatusUnprocessableEntity)
 		}
@@ -41,7 +42,8 @@ func TestAnswersDoNotSteerTheTerminal(t *testing.T) {
 	for _, line := range []string{
 		"vaults", "doors", "doors pause", "tokens", "tokens make name", "sessions", "history", "show x", "erase x --yes",
 	} {
-		for _, refuses = range []bool{false, true} {
+		for _, refused := range []bool{false, true} {
+			refuses.Store(refused)
 			var out bytes.Buffer
 			cmd := exec.CommandContext(t.Context(), program, strings.Fields(line)...)
 			cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+config)
@@ -51,7 +53,7 @@ func TestAnswersDoNotSteerTheTerminal(t *testing.T) {
 				t.Errorf("hearkeep %s does not print what it was told: %s", line, &out)
 			}
 			if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && unicode.In(r, unicode.Cc, unicode.Bidi_Control) }); i >= 0 {
-				t.Errorf("hearkeep %s (refused: %t) prints %q", line, refuses, out.String()[i:min(i+20, out.Len())])
+				t.Errorf("hearkeep %s (refused: %t) prints %q", line, refused, out.String()[i:min(i+20, out.Len())])
 			}
 		}
 	}

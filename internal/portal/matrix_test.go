@@ -19,6 +19,16 @@ import (
 // soaks reports whether the long form of a test runs: `make soak`.
 func soaks() bool { return os.Getenv("HEARKEEP_SOAK") != "" }
 
+// withoutDetector leaves the matrix to `make test`: under the race detector its
+// twenty thousand calls take minutes, one after the other, and every handler
+// is called at the same moment as others elsewhere.
+func withoutDetector(t *testing.T) {
+	t.Helper()
+	if underRace {
+		t.Skip("the matrix runs without the race detector: make test")
+	}
+}
+
 // matrix calls the cells of a town and judges their answers.
 type matrix struct {
 	*town
@@ -168,6 +178,7 @@ func mayTell(c cell) []int {
 // everything. Each is refused as its row says; what is not theirs and what
 // never was are the same bytes; nothing is told and no row changes.
 func TestMatrixRefuses(t *testing.T) {
+	withoutDetector(t)
 	t.Parallel()
 	m := newMatrix(t)
 	before := m.rows()
@@ -196,6 +207,7 @@ func TestMatrixRefuses(t *testing.T) {
 
 // TestMatrixShows calls what only looks, as everybody who may.
 func TestMatrixShows(t *testing.T) {
+	withoutDetector(t)
 	t.Parallel()
 	m := newMatrix(t)
 	for _, row := range (&portal{}).routes() {
@@ -228,6 +240,7 @@ func (m *matrix) ages() bool {
 // vault and account change by it, and the caller holds nothing that they did
 // not hold.
 func TestMatrixChanges(t *testing.T) {
+	withoutDetector(t)
 	t.Parallel()
 	m := newMatrix(t)
 	for _, row := range (&portal{}).routes() {

@@ -65,7 +65,7 @@ func TestSetUpToReceipt(t *testing.T) {
 	resp, body = anna.post("/sign-in/kit", url.Values{"name": {"anna"}, "kit": {"K7QM nonsense"}})
 	want(t, resp, http.StatusUnprocessableEntity, body, "not a whole recovery kit")
 	resp, _ = anna.post("/sign-in/kit", url.Values{"name": {"anna"}, "kit": {strings.ToLower(strings.Join(kit, "\n"))}})
-	wantRedirect(t, resp, "/")
+	wantRedirect(t, resp, "/account?done=kit-used") // whoever needs it may want a new passphrase
 	anna.post("/sign-out", nil)
 	resp, _ = anna.post("/sign-in", url.Values{"name": {"Anna"}, "passphrase": {passphrase}})
 	wantRedirect(t, resp, "/")
