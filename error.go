@@ -21,6 +21,8 @@ const (
 	TooLarge     Code = "too_large"    // over a stated limit
 	TooMany      Code = "too_many"     // slow down
 	Unavailable  Code = "unavailable"  // not now: a full disk, a missing engine
+	Stopped      Code = "stopped"      // a release that did not add up; its owner is told, and a report is open
+	Changed      Code = "changed"      // what a release had frozen was erased or corrected meanwhile
 )
 
 // Error is a failure with a sentence for the person and a hint at what to do.

@@ -39,6 +39,7 @@ const (
 	SourceBrowser Source = "browser" // push to talk in the browser
 	SourceWyoming Source = "wyoming" // a Wyoming listener, as Home Assistant dials it
 	SourceMoved   Source = "moved"   // recordings that came from another vault of the same person
+	SourceImport  Source = "import"  // an archive that the person brought from another provider
 )
 
 // Generation counts a vault's key pairs from 1.

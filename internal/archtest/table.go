@@ -37,12 +37,14 @@ func rows() []row {
 		{"vault/vaulttest", []string{"vault", "seal", "blob", "blob/files", "store", "store/sqlite", "ledger", "identity"}},
 		{"act", []string{"seal", "store", "notify"}},
 		{"hear", []string{"vault", "identity", "speech", "understand", "act", "wyoming", "sound", "ledger", "store", "notify"}},
-		{"rights", []string{"vault", "archive", "identity", "ledger", "notify", "store", "sound"}},
+		{"rights", []string{"seal", "vault", "archive", "identity", "ledger", "notify", "store"}},
+		{"rights/bring", []string{"vault", "archive", "sound"}},
+		{"backup", []string{"seal", "blob", "store", "ledger"}},
 		{"incident", []string{"ledger", "notify", "store"}},
 		{"retention", []string{"vault", "ledger", "store"}},
 		{"corpus", []string{"vault", "ledger", "store", "sound"}},
 		{"reveal", []string{"vault"}},
-		{"portal", []string{"identity", "vault", "hear", "act", "ledger", "rights", "incident", "retention", "corpus", "reveal", "notify"}},
+		{"portal", []string{"identity", "vault", "hear", "act", "ledger", "rights", "rights/bring", "incident", "retention", "corpus", "reveal", "notify"}},
 		{"archtest", nil},
 	}
 }
@@ -86,6 +88,7 @@ func revealers() map[string]string {
 		"internal/hear":       "carries words from one stage to the next",
 		"internal/reveal":     "works out what words give away, in the unlocked session",
 		"internal/portal":     "shows words to their keyholder",
+		"cmd/opener":          "shows an opened archive to whoever has its recovery kit",
 	}
 }
 
@@ -102,6 +105,10 @@ func cryptoOf(room string) []string {
 	switch room {
 	case "ledger": // signs checkpoints: C2SP signed-note
 		return []string{"crypto/ed25519", "golang.org/x/mod/sumdb/note"}
+	case "archive": // checks the service's signature under a sealed archive's manifest: C2SP signed-note
+		return []string{"golang.org/x/mod/sumdb/note"}
+	case "rights": // checks agents' signatures: Data Rights Protocol 1.0
+		return []string{"crypto/ed25519"}
 	case "cmd/hearkeep": // the certificate authority of --tls local
 		return []string{"crypto/ecdsa", "crypto/elliptic", "crypto/x509/pkix"}
 	case "sound": // FLAC's own checksum

@@ -92,7 +92,7 @@ func with(st store.Store, skey string) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Ledger{store: st, signer: signer, known: note.VerifierList(verifier)}, nil
+	return &Ledger{store: st, signer: signer, verifier: vkey, known: note.VerifierList(verifier)}, nil
 }
 
 // Checkpoint is the newest signed tree head, nil while the log is empty.
@@ -283,3 +283,25 @@ func verifierKey(skey string) (string, error) {
 	public := ed25519.NewKeyFromSeed(key[1:]).Public().(ed25519.PublicKey)
 	return note.NewEd25519VerifierKey(fields[2], public)
 }
+
+// Sign signs a statement of this service under the ledger's key, as a C2SP
+// signed note. Its first line names what kind of statement it is, "hearkeep/"
+// and a word, so that none is ever taken for a checkpoint; it ends in a line
+// feed.
+func (l *Ledger) Sign(text string) ([]byte, error) {
+	if !strings.HasPrefix(text, statement) || !strings.HasSuffix(text, "\n") {
+		return nil, errors.New("ledger: not a statement that may be signed")
+	}
+	signed, err := note.Sign(&note.Note{Text: text}, l.signer)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: sign: %w", err)
+	}
+	return signed, nil
+}
+
+// statement begins whatever Sign signs; no origin of a checkpoint begins so.
+const statement = "hearkeep/"
+
+// Key is the key that checks checkpoints and statements, in the form of
+// golang.org/x/mod/sumdb/note: name+hash+key.
+func (l *Ledger) Key() string { return l.verifier }

@@ -54,6 +54,14 @@ const (
 	KindHousehold     Kind = "household-changed" // who belongs to it, who is invited
 	KindToken         Kind = "token-changed"     // an API token was made or ended
 	KindFarewell      Kind = "farewell"          // an account asked to be erased, changed its mind, or was
+	KindRequest       Kind = "request"           // somebody used a right, or a step of that
+	KindDisclosed     Kind = "disclosed"         // an archive began to leave
+	KindStopped       Kind = "release-stopped"   // an archive did not add up, and did not leave
+	KindRestricted    Kind = "restricted"        // release, expiry and training were frozen, or freed again
+	KindReported      Kind = "reported"          // a report was opened or closed
+	KindCorrected     Kind = "corrected"         // words were replaced by their keyholder's
+	KindBackup        Kind = "backup"            // a copy was made, verified, destroyed, or restored
+	KindOperator      Kind = "operator"          // whoever runs this did something
 )
 
 // Entry is what is recorded of one event: ids, kinds, counts and times.
@@ -70,14 +78,17 @@ type Entry struct {
 	Count   int                 `json:"count,omitempty"`
 	Items   []hearkeep.Run      `json:"items,omitempty"`
 	Receipt *hearkeep.ReceiptID `json:"receipt,omitempty"`
+	Request *hearkeep.RequestID `json:"request,omitempty"`
+	Archive *hearkeep.ArchiveID `json:"archive,omitempty"`
 }
 
 // Ledger appends to one log. It may be used concurrently.
 type Ledger struct {
-	store  store.Store
-	signer note.Signer
-	known  note.Verifiers
-	high   atomic.Int64 // entries that are known to be on the disk
+	store    store.Store
+	signer   note.Signer
+	known    note.Verifiers
+	verifier string
+	high     atomic.Int64 // entries that are known to be on the disk
 }
 
 // Write appends entries in a transaction of their own and returns the number

@@ -34,6 +34,8 @@ var statuses = map[hearkeep.Code]int{
 	hearkeep.TooLarge:     http.StatusRequestEntityTooLarge,
 	hearkeep.TooMany:      http.StatusTooManyRequests,
 	hearkeep.Unavailable:  http.StatusServiceUnavailable,
+	hearkeep.Stopped:      http.StatusConflict,
+	hearkeep.Changed:      http.StatusPreconditionFailed,
 }
 
 func statusOf(code hearkeep.Code) int {

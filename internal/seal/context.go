@@ -22,6 +22,7 @@ const (
 	purposeAccountKey purpose = "account-key" // account, unlocker
 	purposeVaultKey   purpose = "vault-key"   // vault, generation, account
 	purposeEnvelope   purpose = "envelope"    // vault, generation, envelope, binding; also re-wrapped
+	purposeIndex      purpose = "index"       // vault, generation, account, archive, request
 
 	// Symmetric wraps.
 	purposeUnlockers      purpose = "unlockers"       // account
@@ -34,6 +35,8 @@ const (
 	purposeHouseName      purpose = "house-name"      // id
 	purposeHouseChannel   purpose = "house-channel"   // id
 	purposeHouseLetter    purpose = "house-letter"    // id
+	purposeHouseClaim     purpose = "house-claim"     // id
+	purposeHouseAgent     purpose = "house-agent"     // id
 	purposeInvitation     purpose = "invitation"      // vault, generation, invitation, as, past, expires
 
 	// Signatures and MACs.
@@ -45,6 +48,8 @@ const (
 	purposeRoster     purpose = "roster"     // vault, generation, entries (account, letter, public key; one field); MAC: the whole roster
 	purposeAccept     purpose = "accept"     // invitation, vault, account, public key
 	purposeDecoy      purpose = "decoy"      // name, n
+	purposeRequest    purpose = "request"    // request, account, kind, via, binding, received
+	purposeImport     purpose = "import"     // vault, SHA-256 of a file
 )
 
 // Bare labels stand where no field follows, or where fixed bytes do. They
@@ -59,7 +64,9 @@ const (
 	labelHouseDecoy   = prefix + "house-decoy"
 	labelHouseRoster  = prefix + "house-roster"
 	labelHouseInvite  = prefix + "house-invitation"
+	labelHouseRequest = prefix + "house-request"
 	labelAccept       = prefix + "accept-mac"
+	labelImport       = prefix + "import-mac"
 	labelPRF          = prefix + "prf" // ‖ 32 random bytes
 	labelKit          = prefix + "kit" // ‖ the kit's 20 bytes
 )

@@ -105,10 +105,17 @@ func NewPartKey(ek EnvelopeKey, c PartContext) (PartKey, []byte, error) {
 	if err != nil {
 		return PartKey{}, nil, err
 	}
-	pk := PartKey{k: k, fresh: new(atomic.Bool)}
-	pk.fresh.Store(true)
-	return pk, wrap, nil
+	return sealingPartKey(k), wrap, nil
 }
+
+// sealingPartKey seals once; readingPartKey never does.
+func sealingPartKey(k *key) PartKey {
+	pk := readingPartKey(k)
+	pk.fresh.Store(true)
+	return pk
+}
+
+func readingPartKey(k *key) PartKey { return PartKey{k: k, fresh: new(atomic.Bool)} }
 
 // OpenPartKey opens a part key's wrap, in order to read.
 func OpenPartKey(ek EnvelopeKey, wrap []byte, c PartContext) (PartKey, error) {
@@ -116,5 +123,5 @@ func OpenPartKey(ek EnvelopeKey, wrap []byte, c PartContext) (PartKey, error) {
 	if err != nil {
 		return PartKey{}, err
 	}
-	return PartKey{k: k, fresh: new(atomic.Bool)}, nil
+	return readingPartKey(k), nil
 }

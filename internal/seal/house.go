@@ -29,6 +29,8 @@ const (
 	HouseName    HousePurpose = "name"    // a name of the home: a vault, a household, a light, a list
 	HouseChannel HousePurpose = "channel" // where letters to an account go
 	HouseLetter  HousePurpose = "letter"  // a letter that waits to be sent, with its address
+	HouseClaim   HousePurpose = "claim"   // what somebody without an account wrote, and how to reach them
+	HouseAgent   HousePurpose = "agent"   // what an agent wrote about whom it speaks for
 )
 
 func houseContext(p HousePurpose, id [16]byte) (context, error) {
@@ -43,6 +45,10 @@ func houseContext(p HousePurpose, id [16]byte) (context, error) {
 		return contextOf(purposeHouseChannel).id(id), nil
 	case HouseLetter:
 		return contextOf(purposeHouseLetter).id(id), nil
+	case HouseClaim:
+		return contextOf(purposeHouseClaim).id(id), nil
+	case HouseAgent:
+		return contextOf(purposeHouseAgent).id(id), nil
 	}
 	return nil, fmt.Errorf("%w: house purpose", ErrFormat)
 }

@@ -67,6 +67,7 @@ type Tx struct {
 	Ledger   Ledger
 	Acts     Acts
 	Jobs     Jobs
+	Rights   Rights
 }
 
 // Jobs is background work, written in the transaction that it concerns.

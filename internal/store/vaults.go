@@ -100,7 +100,8 @@ type Vaults interface {
 	// kind, in any version: a correction deletes that first.
 	InsertPart(ctx context.Context, vault hearkeep.VaultID, p Part) error
 	DeletePart(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RecordingID, part hearkeep.Part) error
-	// DueParts returns parts, of any vault, whose Until is not after now.
+	// DueParts returns parts, of any vault, whose Until is not after now, but
+	// for those that a restriction freezes.
 	DueParts(ctx context.Context, now time.Time, limit int) ([]DuePart, error)
 
 	// InsertTombstones accounts for numbers that have no recording; ErrExists

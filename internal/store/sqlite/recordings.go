@@ -166,7 +166,12 @@ func (v vaults) DeletePart(ctx context.Context, vault hearkeep.VaultID, id heark
 func (v vaults) DueParts(ctx context.Context, now time.Time, limit int) ([]store.DuePart, error) {
 	return all(ctx, v.tx, func(row *sql.Rows) (d store.DuePart, err error) {
 		return d, row.Scan(&d.Vault, &d.Recording, &d.Part)
-	}, "SELECT vault, recording, part FROM parts WHERE until <= ? ORDER BY until, vault, recording, part LIMIT ?",
+	}, `SELECT vault, recording, part FROM parts WHERE until <= ? AND NOT EXISTS (
+			SELECT 1 FROM restrictions r WHERE r.lifted = 0 AND r.vault = parts.vault AND CASE
+				WHEN r.recording IS NOT NULL THEN r.recording = parts.recording
+				WHEN r.binding IS NOT NULL THEN r.binding = (SELECT binding FROM recordings WHERE vault = parts.vault AND id = parts.recording)
+				ELSE 1 END)
+		ORDER BY until, vault, recording, part LIMIT ?`,
 		millis(now), limit)
 }
 
