@@ -109,6 +109,9 @@ func families() []family {
 		{"house-letter", houseItemVectors(HouseLetter, "anna@example.org\nA passkey was added.")},
 		{"roster", rosterVectors}, {"roster-mac", rosterMACVectors}, {"invitation", invitationVectors}, {"accept", acceptVectors}, {"decoy", decoyVectors},
 		{"invitation-mac", invitationMACVectors},
+		{"house-claim", houseItemVectors(HouseClaim, "It was in your kitchen, on Sunday.")},
+		{"house-agent", houseItemVectors(HouseAgent, `{"name":"Anna"}`)},
+		{"request", requestVectors}, {"index", indexVectors}, {"import", importVectors},
 	}
 }
 
@@ -158,6 +161,7 @@ func other(s string) string {
 	words := map[string]string{
 		"audio": "words", "say": "upload", "audio+words": "nothing", "label": "name", "0": "1", "1": "0",
 		"channel": "letter", "letter": "channel", "guardian": "holder",
+		"claim": "agent", "agent": "claim", "access": "erasure", "voice": "portal",
 	}
 	if w, is := words[s]; is {
 		return w

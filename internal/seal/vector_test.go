@@ -301,6 +301,24 @@ func openers() map[string]func(*testing.T, vector) ([]byte, error) {
 		"house":         openHouseVector,
 		"house-channel": openHouseVector,
 		"house-letter":  openHouseVector,
+		"house-claim":   openHouseVector,
+		"house-agent":   openHouseVector,
+		"request": func(t *testing.T, v vector) ([]byte, error) {
+			return nil, VerifyRequest(HouseKey{k: v.key(t, "house-key")}, RequestStatement{
+				Request: v.id(t, "request"), Account: v.id(t, "account"), Kind: hearkeep.RequestKind(v.must(t, "request-kind")),
+				Via: hearkeep.Via(v.must(t, "via")), Binding: v.id(t, "binding"), Received: v.time(t, "received"),
+			}, v.body)
+		},
+		"index": func(t *testing.T, v vector) ([]byte, error) {
+			pk, err := OpenIndexKey(vaultKeyFrom(v.key(t, "s")), v.body, IndexContext{
+				Vault: v.id(t, "vault"), Generation: hearkeep.Generation(v.uint(t, "generation")),
+				Account: v.id(t, "account"), Archive: v.id(t, "archive"), Request: v.id(t, "request"),
+			})
+			return keyBytes(pk.k), err
+		},
+		"import": func(t *testing.T, v vector) ([]byte, error) {
+			return ImportDigest(vaultKeyFrom(v.key(t, "s")), v.id(t, "vault"), *v.key(t, "file")), nil
+		},
 		"roster": func(t *testing.T, v vector) ([]byte, error) {
 			members, err := OpenRoster(v.hex(t, "by"), v.id(t, "vault"), hearkeep.Generation(v.uint(t, "generation")), v.body)
 			var all []byte
