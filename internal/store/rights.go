@@ -53,7 +53,11 @@ type Rights interface {
 	Claim(ctx context.Context, id hearkeep.ClaimID) (Claim, error)
 	// ClaimByHash finds a claim by what its claimant was given.
 	ClaimByHash(ctx context.Context, hash [32]byte) (Claim, error)
-	// SetClaim replaces state, vault, binding, count, due and times of a claim.
+	// BindingNumbered finds a binding by the first five bytes of its id, which
+	// are the number that a door shows; ErrNotFound where none, or more than
+	// one, begins so.
+	BindingNumbered(ctx context.Context, number [5]byte) (Binding, error)
+	// SetClaim replaces what is sealed, state, count and end of a claim.
 	SetClaim(ctx context.Context, c Claim) error
 	// ClaimsOf lists what a vault's keyholders have to answer or have
 	// answered, oldest first.

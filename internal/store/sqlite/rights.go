@@ -106,9 +106,12 @@ func (r rights) CloseReport(ctx context.Context, id hearkeep.ReportID, at time.T
 }
 
 func (r rights) InsertRestriction(ctx context.Context, w store.Restriction) error {
-	return r.put(ctx, `INSERT INTO restrictions (id, vault, binding, recording, account, request, report, at, lifted)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		w.ID, w.Vault, w.Binding, w.Recording, w.Account, w.Request, w.Report, millis(w.At), millis(w.Lifted))
+	return r.change(ctx, `INSERT INTO restrictions (id, vault, binding, recording, account, request, report, at, lifted)
+		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?
+		WHERE (? IS NULL OR EXISTS (SELECT 1 FROM bindings WHERE vault = ? AND id = ?))
+		AND (? IS NULL OR EXISTS (SELECT 1 FROM recordings WHERE vault = ? AND id = ?))`,
+		w.ID, w.Vault, w.Binding, w.Recording, w.Account, w.Request, w.Report, millis(w.At), millis(w.Lifted),
+		w.Binding, w.Vault, w.Binding, w.Recording, w.Vault, w.Recording)
 }
 
 func (r rights) Restrictions(ctx context.Context, vault hearkeep.VaultID) ([]store.Restriction, error) {
@@ -148,8 +151,25 @@ func (r rights) ClaimByHash(ctx context.Context, hash [32]byte) (store.Claim, er
 }
 
 func (r rights) SetClaim(ctx context.Context, c store.Claim) error {
-	return r.change(ctx, "UPDATE claims SET state = ?, vault = ?, binding = ?, count = ?, due = ?, ended = ? WHERE id = ?",
-		c.State, c.Vault, c.Binding, c.Count, millis(c.Due), millis(c.Ended), c.ID)
+	return r.change(ctx, "UPDATE claims SET sealed = ?, state = ?, count = ?, ended = ? WHERE id = ?",
+		c.Sealed, c.State, c.Count, millis(c.Ended), c.ID)
+}
+
+func (r rights) BindingNumbered(ctx context.Context, number [5]byte) (store.Binding, error) {
+	var from, to hearkeep.BindingID
+	copy(from[:], number[:])
+	copy(to[:], number[:])
+	for i := len(number); i < len(to); i++ {
+		to[i] = 0xff
+	}
+	found, err := all(ctx, r.tx, scanBinding, selectBinding+"WHERE id BETWEEN ? AND ? LIMIT 2", from[:], to[:])
+	if err == nil && len(found) != 1 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.Binding{}, err
+	}
+	return found[0], nil
 }
 
 func (r rights) ClaimsOf(ctx context.Context, vault hearkeep.VaultID) ([]store.Claim, error) {
