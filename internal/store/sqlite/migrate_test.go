@@ -157,7 +157,13 @@ func (s spine) wantReadable(t *testing.T, st *Store) {
 			}
 		}
 		want("households", len(houses), len(s.accounts))
-		return nil
+		asked, err := tx.Rights.CountRequests(ctx)
+		frozen, err1 := tx.Rights.CountRestrictions(ctx)
+		due, err2 := tx.Vaults.DueParts(ctx, began.AddDate(10, 0, 0), 100)
+		want("requests", len(asked), 0)
+		want("restrictions", frozen, 0)
+		want("parts that fall due, none of them frozen", len(due), len(s.accounts)*len(hearkeep.Parts()))
+		return errors.Join(err, err1, err2)
 	})
 	if err != nil {
 		t.Fatal(err)

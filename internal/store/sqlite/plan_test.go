@@ -39,12 +39,17 @@ func (p *plans) note(d *database) {
 
 // large are the tables that grow with use, and their aliases: nothing that is
 // asked while somebody waits may walk through one of them.
-var large = []string{"recordings", "parts", "tombstones", "erasures", "ledger_entries", "ledger_hashes", "deliveries", "keyholders", "sessions", "r", "p"}
+var large = []string{"recordings", "parts", "tombstones", "erasures", "ledger_entries", "ledger_hashes", "deliveries", "keyholders", "sessions", "requests", "archives", "reports", "restrictions", "claims", "r", "p"}
+
+// short are the indexes of what is not over yet: few rows of a large table,
+// and walking through one of them in its order is how a queue is read.
+var short = []string{"reports_open", "restrictions_in_force", "claims_open"}
 
 // patient are statements that may walk: nobody waits for them.
 var patient = []string{
 	"DELETE FROM deliveries WHERE state <>",           // a job, once in a while
 	"SELECT count(*) FROM deliveries WHERE state = ?", // doctor
+	"SELECT kind, state, count(*) FROM requests",      // the operator's page
 }
 
 // check fails where a statement walks through a large table, or sorts what it
@@ -62,7 +67,7 @@ func (p *plans) check(t *testing.T, d *database) {
 		explained++
 		for _, step := range explain(t, d, q) {
 			words := strings.Fields(step)
-			if words[0] == "SCAN" && slices.Contains(large, words[1]) {
+			if words[0] == "SCAN" && slices.Contains(large, words[1]) && !slices.Contains(short, words[len(words)-1]) {
 				t.Errorf("walks through a table: %s: %s", step, q)
 			}
 			if strings.Contains(step, "TEMP B-TREE") && (strings.Contains(q, "FROM recordings") || strings.Contains(q, "FROM parts")) {
