@@ -95,7 +95,7 @@ func TestOthersReadOurZIP(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	compare(t, m, &r.Reader)
+	sameMembers(t, m, &r.Reader)
 	if got, want := r.File[0].Modified.UTC(), noon(); !got.Equal(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -104,7 +104,7 @@ func TestOthersReadOurZIP(t *testing.T) {
 	}
 }
 
-func compare(t testing.TB, m *made, r *zip.Reader) {
+func sameMembers(t testing.TB, m *made, r *zip.Reader) {
 	t.Helper()
 	if got, want := len(r.File), len(m.members); got != want {
 		t.Fatalf("got %d members, want %d", got, want)
@@ -136,7 +136,7 @@ func TestAnySplitIsTheWhole(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		compare(t, m, r)
+		sameMembers(t, m, r)
 		var got bytes.Buffer
 		z := m.layout(t) // has read no body yet
 		for at := int64(0); at < z.size; {
