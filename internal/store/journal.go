@@ -36,6 +36,11 @@ type Journal struct {
 	synced  int64   // length of those that are on disk
 	cuts    []int64 // where the file was cut back to, by each sync that failed
 	failed  error   // why it cut the last time
+
+	following sync.Mutex
+	followers []*follower
+	quit      chan struct{} // closed by Close
+	closing   sync.Once
 }
 
 // journalFile is *os.File, or a disk that fails, in tests.
@@ -55,6 +60,7 @@ type journalLine struct {
 	Outcome    hearkeep.Outcome       `json:"outcome"`
 	Total      int                    `json:"total,omitempty"`
 	At         int64                  `json:"at"` // Unix milliseconds, UTC
+	Account    *hearkeep.AccountID    `json:"account,omitempty"`
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -69,7 +75,7 @@ func OpenJournal(path string) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: journal: %w", err)
 	}
-	j := &Journal{path: path, f: f}
+	j := &Journal{path: path, f: f, quit: make(chan struct{})}
 	if fresh {
 		if err := errors.Join(f.Sync(), syncFolder(filepath.Dir(path))); err != nil {
 			f.Close()
@@ -106,6 +112,7 @@ func (j *Journal) Append(ctx context.Context, e Erasure) error {
 	if err != nil {
 		return fmt.Errorf("store: journal: erasure %s: %w", e.Receipt, err)
 	}
+	j.CatchUp()
 	return nil
 }
 
@@ -174,8 +181,18 @@ func (j *Journal) Each(fn func(Erasure) error) error {
 	return err
 }
 
-// Close closes the file.
-func (j *Journal) Close() error { return j.f.Close() }
+// Size is the length of the lines that are on the disk.
+func (j *Journal) Size() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.synced
+}
+
+// Close closes the file, and leaves the copies as they are.
+func (j *Journal) Close() error {
+	j.closing.Do(func() { close(j.quit) })
+	return j.f.Close()
+}
 
 // readJournal returns the length of the whole lines.
 func readJournal(r io.Reader, fn func(Erasure) error) (int64, error) {
@@ -204,7 +221,10 @@ func readJournal(r io.Reader, fn func(Erasure) error) (int64, error) {
 }
 
 func encodeErasure(e Erasure) ([]byte, error) {
-	l := journalLine{e.Receipt, e.Vault, e.Recordings, e.Parts, e.Outcome, e.Total, 0}
+	l := journalLine{e.Receipt, e.Vault, e.Recordings, e.Parts, e.Outcome, e.Total, 0, nil}
+	if !e.Account.IsZero() {
+		l.Account = &e.Account
+	}
 	if !e.At.IsZero() {
 		l.At = e.At.UnixMilli()
 	}
@@ -225,6 +245,9 @@ func decodeErasure(line []byte) (Erasure, error) {
 		return Erasure{}, errors.New("it is not an erasure")
 	}
 	e := Erasure{Receipt: l.Receipt, Vault: l.Vault, Recordings: l.Recordings, Parts: l.Parts, Outcome: l.Outcome, Total: l.Total}
+	if l.Account != nil {
+		e.Account = *l.Account
+	}
 	if l.At != 0 {
 		e.At = time.UnixMilli(l.At).UTC()
 	}

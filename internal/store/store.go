@@ -68,6 +68,7 @@ type Tx struct {
 	Acts     Acts
 	Jobs     Jobs
 	Rights   Rights
+	Backups  Backups
 }
 
 // Jobs is background work, written in the transaction that it concerns.

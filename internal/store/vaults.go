@@ -263,7 +263,8 @@ type Tombstone struct {
 	At      time.Time
 }
 
-// Erasure is one row of the erasure journal: ids only.
+// Erasure is one row of the erasure journal: ids only. In the file, one with
+// an Account and no recordings says that this account was erased.
 type Erasure struct {
 	Seq        int64
 	Receipt    hearkeep.ReceiptID
@@ -276,6 +277,7 @@ type Erasure struct {
 	At         time.Time
 }
 
+	Account    hearkeep.AccountID // in the file only; zero for an erasure of recordings
 // Keys is the file of wrapped keys. It has no long readers, so that destroyed
 // keys leave it at once, and it is backed up apart.
 type Keys interface {

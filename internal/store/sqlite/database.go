@@ -15,18 +15,19 @@ import (
 	_ "modernc.org/sqlite" // the driver named "sqlite"
 )
 
-// mode says whether a database is opened to write.
-type mode bool
+// mode says what a database is opened for.
+type mode int
 
 const (
-	readWrite mode = true
-	readOnly  mode = false
+	readOnly  mode = iota // while another process may write
+	readWrite             // made where it is not there
+	lookOnly              // a copy that nobody changes
 )
 
 // database is one SQLite file: a writer that groups commits, and readers.
 type database struct {
 	name    string  // of the file, for messages
-	path    string  // of the file
+	path    string  // of the file, absolute
 	writer  *writer // nil when read only
 	side    *conn   // outside of the writer's transactions; nil when read only
 	readers chan *conn
@@ -45,10 +46,15 @@ var pragmas = []string{
 	"trusted_schema(0)",
 }
 
-func openDatabase(ctx context.Context, dir, name, migrations string, m mode) (*database, error) {
+func openDatabase(ctx context.Context, path, migrations string, m mode) (*database, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", filepath.Base(path), err)
+	}
+	name := filepath.Base(path)
 	d := &database{
 		name:    name,
-		path:    filepath.Join(dir, name),
+		path:    path,
 		readers: make(chan *conn, max(4, runtime.NumCPU())),
 		quit:    make(chan struct{}),
 	}
@@ -62,18 +68,22 @@ func openDatabase(ctx context.Context, dir, name, migrations string, m mode) (*d
 }
 
 func (d *database) open(ctx context.Context, migrations string, m mode) error {
-	if m == readOnly {
+	if m != readWrite {
 		if _, err := os.Stat(d.path); err != nil {
 			return err
 		}
 	} else if err := d.openWriter(ctx, migrations); err != nil {
 		return err
 	}
-	pool, err := d.pool("mode=ro", "query_only(1)")
+	access := "mode=ro"
+	if m == lookOnly {
+		access += "&immutable=1"
+	}
+	pool, err := d.pool(access, "query_only(1)")
 	if err != nil {
 		return err
 	}
-	if m == readOnly {
+	if m != readWrite {
 		if err := checkVersion(ctx, pool, migrations); err != nil {
 			return err
 		}
@@ -135,20 +145,21 @@ func makeFile(path string) error {
 
 // pool opens connections with the common pragmas and these.
 func (d *database) pool(mode string, extra ...string) (*sql.DB, error) {
-	path, err := filepath.Abs(d.path)
-	if err != nil {
-		return nil, err
-	}
-	query := mode + "&_dqs=0&_error_rc=1"
-	for _, p := range append(pragmas[:len(pragmas):len(pragmas)], extra...) {
-		query += "&_pragma=" + url.QueryEscape(p)
-	}
-	pool, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: query}).String())
+	pool, err := sql.Open("sqlite", d.uri(mode, append(pragmas[:len(pragmas):len(pragmas)], extra...)))
 	if err != nil {
 		return nil, err
 	}
 	d.pools = append(d.pools, pool)
 	return pool, nil
+}
+
+// uri is how the driver is told of the file.
+func (d *database) uri(mode string, pragmas []string) string {
+	query := mode + "&_dqs=0&_error_rc=1"
+	for _, p := range pragmas {
+		query += "&_pragma=" + url.QueryEscape(p)
+	}
+	return (&url.URL{Scheme: "file", Path: d.path, RawQuery: query}).String()
 }
 
 // update runs fn in a durable transaction.

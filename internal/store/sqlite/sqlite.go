@@ -54,11 +54,15 @@ func OpenReadOnly(ctx context.Context, dir string) (*Store, error) {
 }
 
 func open(ctx context.Context, dir string, m mode) (*Store, error) {
-	rows, err := openDatabase(ctx, dir, rowsFile, "migrations/rows", m)
+	return openBoth(ctx, filepath.Join(dir, rowsFile), filepath.Join(dir, keysFile), m)
+}
+
+func openBoth(ctx context.Context, rowsPath, keysPath string, m mode) (*Store, error) {
+	rows, err := openDatabase(ctx, rowsPath, "migrations/rows", m)
 	if err != nil {
 		return nil, err
 	}
-	kdb, err := openDatabase(ctx, dir, keysFile, "migrations/keys", m)
+	kdb, err := openDatabase(ctx, keysPath, "migrations/keys", m)
 	if err != nil {
 		return nil, errors.Join(err, rows.close())
 	}
@@ -80,7 +84,7 @@ func (s *Store) View(ctx context.Context, fn func(*store.Tx) error) error {
 
 // views gives each room its part of one transaction.
 func views(x *tx) *store.Tx {
-	return &store.Tx{Identity: identity{x}, Houses: houses{x}, Letters: letters{x}, Vaults: vaults{x}, Ledger: ledger{x}, Acts: acts{x}, Jobs: jobs{x}, Rights: rights{x}}
+	return &store.Tx{Identity: identity{x}, Houses: houses{x}, Letters: letters{x}, Vaults: vaults{x}, Ledger: ledger{x}, Acts: acts{x}, Jobs: jobs{x}, Rights: rights{x}, Backups: backups{x}}
 }
 
 // Keys implements store.Store.
