@@ -16,48 +16,50 @@ type ID[Of any] [16]byte
 
 // The markers of the identifiers below. They carry no value.
 type (
-	ofAccount     struct{}
-	ofUnlocker    struct{}
-	ofSession     struct{}
-	ofVault       struct{}
-	ofBinding     struct{}
-	ofEnvelope    struct{}
-	ofRecording   struct{}
-	ofTimer       struct{}
-	ofReceipt     struct{}
-	ofHousehold   struct{}
-	ofInvitation  struct{}
-	ofToken       struct{}
-	ofChannel     struct{}
-	ofRequest     struct{}
-	ofArchive     struct{}
-	ofReport      struct{}
-	ofRestriction struct{}
-	ofClaim       struct{}
-	ofBackup      struct{}
+	ofAccount      struct{}
+	ofUnlocker     struct{}
+	ofSession      struct{}
+	ofVault        struct{}
+	ofBinding      struct{}
+	ofEnvelope     struct{}
+	ofRecording    struct{}
+	ofTimer        struct{}
+	ofReceipt      struct{}
+	ofHousehold    struct{}
+	ofInvitation   struct{}
+	ofToken        struct{}
+	ofChannel      struct{}
+	ofRequest      struct{}
+	ofArchive      struct{}
+	ofReport       struct{}
+	ofRestriction  struct{}
+	ofClaim        struct{}
+	ofBackup       struct{}
+	ofAgentRequest struct{}
 )
 
 // Identifiers, a type each.
 type (
-	AccountID     = ID[ofAccount]
-	UnlockerID    = ID[ofUnlocker]
-	SessionID     = ID[ofSession]
-	VaultID       = ID[ofVault]
-	BindingID     = ID[ofBinding]
-	EnvelopeID    = ID[ofEnvelope]
-	RecordingID   = ID[ofRecording]
-	TimerID       = ID[ofTimer]
-	ReceiptID     = ID[ofReceipt]
-	HouseholdID   = ID[ofHousehold]
-	InvitationID  = ID[ofInvitation]
-	TokenID       = ID[ofToken]
-	ChannelID     = ID[ofChannel]
-	RequestID     = ID[ofRequest]
-	ArchiveID     = ID[ofArchive]
-	ReportID      = ID[ofReport]
-	RestrictionID = ID[ofRestriction]
-	ClaimID       = ID[ofClaim]
-	BackupID      = ID[ofBackup]
+	AccountID      = ID[ofAccount]
+	UnlockerID     = ID[ofUnlocker]
+	SessionID      = ID[ofSession]
+	VaultID        = ID[ofVault]
+	BindingID      = ID[ofBinding]
+	EnvelopeID     = ID[ofEnvelope]
+	RecordingID    = ID[ofRecording]
+	TimerID        = ID[ofTimer]
+	ReceiptID      = ID[ofReceipt]
+	HouseholdID    = ID[ofHousehold]
+	InvitationID   = ID[ofInvitation]
+	TokenID        = ID[ofToken]
+	ChannelID      = ID[ofChannel]
+	RequestID      = ID[ofRequest]
+	ArchiveID      = ID[ofArchive]
+	ReportID       = ID[ofReport]
+	RestrictionID  = ID[ofRestriction]
+	ClaimID        = ID[ofClaim]
+	BackupID       = ID[ofBackup]
+	AgentRequestID = ID[ofAgentRequest]
 )
 
 // NewID returns a fresh random identifier: NewID[VaultID]().
