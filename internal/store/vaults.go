@@ -275,9 +275,9 @@ type Erasure struct {
 	Total      int   // how many recordings went, with the earlier batches of one wish
 	Entry      int64 // the ledger entry that records it
 	At         time.Time
+	Account    hearkeep.AccountID // in the file only; zero for an erasure of recordings
 }
 
-	Account    hearkeep.AccountID // in the file only; zero for an erasure of recordings
 // Keys is the file of wrapped keys. It has no long readers, so that destroyed
 // keys leave it at once, and it is backed up apart.
 type Keys interface {
