@@ -21,7 +21,8 @@ type Receipt struct {
 	Count    int
 	Outcome  hearkeep.Outcome
 	Entry    int64     // the ledger entry that records it
-	KeysGone time.Time // when the last copy of the keys is gone
+	KeysGone time.Time // when the last copy of the keys is gone; at the earliest, while KeysWait
+	KeysWait bool      // a backup holds them, until some time after the next one is verified
 }
 
 // jobBlob is the background work of removing the audio of an erased recording.
@@ -131,13 +132,26 @@ func (r *Room) Receipt(ctx context.Context, id hearkeep.ReceiptID) (Receipt, err
 	if err != nil {
 		return Receipt{}, fmt.Errorf("vault: receipt %s: %w", id, err)
 	}
-	return receiptOf(e), nil
+	return r.keep.receipt(ctx, e), nil
 }
 
-func receiptOf(e store.Erasure) Receipt {
-	// No backup of the keys is made by this version, so that the last copy is
-	// gone with the erasure itself.
-	return Receipt{ID: e.Receipt, Vault: e.Vault, At: e.At, Count: e.Total, Outcome: e.Outcome, Entry: e.Entry, KeysGone: e.At}
+// receipt says of an erasure what backups make of it at this moment. Where
+// their rows cannot be read it promises nothing.
+func (k *Keep) receipt(ctx context.Context, e store.Erasure) Receipt {
+	rc := Receipt{ID: e.Receipt, Vault: e.Vault, At: e.At, Count: e.Total, Outcome: e.Outcome, Entry: e.Entry, KeysGone: e.At, KeysWait: true}
+	err := k.store.View(ctx, func(tx *store.Tx) error {
+		copies, err := tx.Backups.Backups(ctx)
+		if err == nil {
+			known := false
+			rc.KeysGone, known = store.KeysGone(copies, e.Seq, e.At, time.Now())
+			rc.KeysWait = !known
+		}
+		return err
+	})
+	if err != nil {
+		k.log.Error("a receipt does not know of backups", "receipt", e.Receipt, "err", err)
+	}
+	return rc
 }
 
 // Eraser erases and counts in one vault by metadata alone. It opens nothing.
@@ -210,7 +224,7 @@ func (k *Keep) eraseNow(ctx context.Context, e store.Erasure, entry ledger.Entry
 	if err := k.removeBlobs(ctx); err != nil { // noise without keys; the job tries again
 		k.log.Warn("erased audio is not yet unlinked", "err", err)
 	}
-	return receiptOf(done), nil
+	return k.receipt(ctx, done), nil
 }
 
 func isFull(err error) bool { return errors.Is(err, store.ErrFull) || errors.Is(err, blob.ErrFull) }

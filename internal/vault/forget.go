@@ -248,6 +248,11 @@ func (k *Keep) Forget(ctx context.Context, account hearkeep.AccountID) error {
 			return fmt.Errorf("vault: forget %s: %s: %w", account, h.vault.ID, err)
 		}
 	}
+	// So that a restored backup does not bring the account back.
+	err = k.journal.Append(ctx, store.Erasure{Receipt: hearkeep.NewID[hearkeep.ReceiptID](), Account: account, Outcome: hearkeep.OutcomeErased, At: time.Now()})
+	if err != nil {
+		return fmt.Errorf("vault: forget %s: %w", account, err)
+	}
 	return nil
 }
 
