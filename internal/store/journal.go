@@ -57,6 +57,7 @@ type journalLine struct {
 	Vault      hearkeep.VaultID       `json:"vault"`
 	Recordings []hearkeep.RecordingID `json:"recordings"`
 	Parts      []hearkeep.Part        `json:"parts,omitempty"`
+	Below      uint64                 `json:"below,omitempty"`
 	Outcome    hearkeep.Outcome       `json:"outcome"`
 	Total      int                    `json:"total,omitempty"`
 	At         int64                  `json:"at"` // Unix milliseconds, UTC
@@ -221,7 +222,7 @@ func readJournal(r io.Reader, fn func(Erasure) error) (int64, error) {
 }
 
 func encodeErasure(e Erasure) ([]byte, error) {
-	l := journalLine{e.Receipt, e.Vault, e.Recordings, e.Parts, e.Outcome, e.Total, 0, nil}
+	l := journalLine{e.Receipt, e.Vault, e.Recordings, e.Parts, e.Below, e.Outcome, e.Total, 0, nil}
 	if !e.Account.IsZero() {
 		l.Account = &e.Account
 	}
@@ -244,7 +245,7 @@ func decodeErasure(line []byte) (Erasure, error) {
 	if err := json.Unmarshal(body, &l); err != nil {
 		return Erasure{}, errors.New("it is not an erasure")
 	}
-	e := Erasure{Receipt: l.Receipt, Vault: l.Vault, Recordings: l.Recordings, Parts: l.Parts, Outcome: l.Outcome, Total: l.Total}
+	e := Erasure{Receipt: l.Receipt, Vault: l.Vault, Recordings: l.Recordings, Parts: l.Parts, Below: l.Below, Outcome: l.Outcome, Total: l.Total}
 	if l.Account != nil {
 		e.Account = *l.Account
 	}

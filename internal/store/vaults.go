@@ -85,6 +85,8 @@ type Vaults interface {
 	Recordings(ctx context.Context, vault hearkeep.VaultID, of Span, before Cursor, limit int) ([]Recording, error)
 	// RecordingsByNumber lists a binding's recordings numbered above after, ascending.
 	RecordingsByNumber(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, after hearkeep.Number, limit int) ([]Recording, error)
+	// RecordingsOf returns those of the ids that this vault has.
+	RecordingsOf(ctx context.Context, vault hearkeep.VaultID, ids []hearkeep.RecordingID) (map[hearkeep.RecordingID]Recording, error)
 	// LastRecording is the one with a binding's highest number.
 	LastRecording(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID) (Recording, error)
 	// Totals counts what a vault keeps of some generations.
@@ -271,6 +273,7 @@ type Erasure struct {
 	Vault      hearkeep.VaultID
 	Recordings []hearkeep.RecordingID
 	Parts      []hearkeep.Part // empty: all of them
+	Below      uint64          // of Parts, the versions below this, which were corrected; 0: all. The journal's alone
 	Outcome    hearkeep.Outcome
 	Total      int   // how many recordings went, with the earlier batches of one wish
 	Entry      int64 // the ledger entry that records it
@@ -292,6 +295,8 @@ type Keys interface {
 	// log: of the named parts, or of all parts where none is named. What is
 	// not there is no error.
 	Destroy(ctx context.Context, vault hearkeep.VaultID, ids []hearkeep.RecordingID, parts []hearkeep.Part) error
+	// DestroyBelow is Destroy of one part's versions below another.
+	DestroyBelow(ctx context.Context, vault hearkeep.VaultID, ids []hearkeep.RecordingID, part hearkeep.Part, version uint64) error
 	// Each lists up to limit recordings that have keys, ascending above after,
 	// for the sweep and for check.
 	Each(ctx context.Context, after hearkeep.RecordingID, limit int) ([]KeyedRecording, error)

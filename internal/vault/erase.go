@@ -240,6 +240,7 @@ func (k *Keep) eraseOnce(ctx context.Context, e store.Erasure, entry ledger.Entr
 func (k *Keep) finish(ctx context.Context, e store.Erasure, entry ledger.Entry) (store.Erasure, error) {
 	var gone []store.Recording
 	k.silence(e)
+	k.underErasure(e.Recordings, true)
 	if err := k.store.Keys().Destroy(ctx, e.Vault, e.Recordings, e.Parts); err != nil {
 		return e, fmt.Errorf("destroy keys: %w", err)
 	}
@@ -265,6 +266,7 @@ func (k *Keep) finish(ctx context.Context, e store.Erasure, entry ledger.Entry) 
 		return err
 	})
 	if err == nil {
+		k.underErasure(e.Recordings, false)
 		k.watched.tell(e.Vault, Event{Kind: eventErased, At: e.At, By: entry.Role}, gone...)
 	}
 	return e, err
@@ -286,6 +288,28 @@ func (k *Keep) silence(e store.Erasure) {
 }
 
 const silenceFor = time.Hour
+
+// underErasure marks recordings whose keys go before their rows do. Where the
+// rows do not follow, the mark stays until they do: at the next expiry, or, by
+// the journal, at the next start.
+func (k *Keep) underErasure(ids []hearkeep.RecordingID, on bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, id := range ids {
+		if on {
+			k.erasing[id] = struct{}{}
+		} else {
+			delete(k.erasing, id)
+		}
+	}
+}
+
+func (k *Keep) isErasing(id hearkeep.RecordingID) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, ok := k.erasing[id]
+	return ok
+}
 
 func (k *Keep) silenced(id hearkeep.RecordingID) bool {
 	k.mu.Lock()

@@ -11,7 +11,6 @@ import (
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/blob"
 	"github.com/hearkeep/hearkeep/internal/identity"
-	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
 )
@@ -201,6 +200,7 @@ func (in *Inbox) Keep(ctx context.Context, t Taken) error {
 		}
 		return in.failed(fmt.Errorf("vault: keep %s: %w", t.ID, err))
 	}
+	k.numbers.landed(rec.Binding, number, false)
 	k.setFailing("")
 	k.watched.tell(rec.Vault, Event{Kind: eventKept, At: rec.Kept, By: hearkeep.RoleDevice}, rec)
 	return nil
@@ -215,15 +215,18 @@ func (k *Keep) roomToKeep() error {
 	return k.reserve.Refill()
 }
 
-func (in *Inbox) handOut(ctx context.Context) (n hearkeep.Number, err error) {
-	err = in.keep.store.Update(ctx, func(tx *store.Tx) (err error) {
-		if err := in.unchanged(ctx, tx); err != nil {
+// handOut returns the door's next number. It is flying until landed or undo.
+func (in *Inbox) handOut(ctx context.Context) (hearkeep.Number, error) {
+	return in.keep.numbers.note(in.binding.ID, func() (n hearkeep.Number, err error) {
+		err = in.keep.store.Update(ctx, func(tx *store.Tx) (err error) {
+			if err := in.unchanged(ctx, tx); err != nil {
+				return err
+			}
+			n, err = tx.Vaults.HandOut(ctx, in.binding.Vault, in.binding.ID)
 			return err
-		}
-		n, err = tx.Vaults.HandOut(ctx, in.binding.Vault, in.binding.ID)
-		return err
+		})
+		return n, err
 	})
-	return n, err
 }
 
 func (in *Inbox) store(ctx context.Context, t Taken, number hearkeep.Number) (store.Recording, error) {
@@ -428,18 +431,10 @@ func (in *Inbox) undo(id hearkeep.RecordingID, number hearkeep.Number) {
 	k := in.keep
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // the caller's may be over
 	defer cancel()
-	vault, run := in.binding.Vault, []hearkeep.Run{{Binding: in.binding.ID, From: number, To: number}}
 	err := errors.Join(
-		k.store.Keys().Destroy(ctx, vault, []hearkeep.RecordingID{id}, nil),
+		k.store.Keys().Destroy(ctx, in.binding.Vault, []hearkeep.RecordingID{id}, nil),
 		k.blobs.Delete(ctx, id.String()),
-		k.store.Update(ctx, func(tx *store.Tx) error {
-			now := time.Now()
-			if err := tx.Vaults.InsertTombstones(ctx, vault, hearkeep.OutcomeFailed, now, run); err != nil {
-				return err
-			}
-			_, err := k.ledger.Append(ctx, tx, ledger.Entry{Kind: ledger.KindKeepFailed, Role: hearkeep.RoleSystem, Vault: &vault, Binding: &in.binding.ID, Count: 1, Items: run})
-			return err
-		}))
+		k.failedKeep(ctx, in.binding.Vault, hearkeep.Run{Binding: in.binding.ID, From: number, To: number}))
 	if err != nil {
 		k.log.Error("a failed keep is not yet accounted for", "recording", id, "err", err)
 	}

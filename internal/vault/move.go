@@ -196,7 +196,9 @@ func (m *move) batch(ctx context.Context, recs []store.Recording) error {
 		err = m.cross(ctx, copies)
 	}
 	for _, c := range copies {
-		if !c.arrived {
+		if c.arrived {
+			m.from.keep.numbers.landed(c.is.Binding, c.is.Number, false)
+		} else {
 			m.in.undo(c.is.ID, c.is.Number)
 		}
 		m.from.keep.fly(c.is.ID, false)

@@ -282,6 +282,12 @@ func (r *Room) Listen(ctx context.Context, id hearkeep.RecordingID) (*Audio, err
 }
 
 func (r *Room) openAudio(ctx context.Context, rec store.Recording, row store.Part, wrap []byte) (*Audio, error) {
+	return r.openSound(ctx, rec, row, wrap, "listen", errGone)
+}
+
+// openSound opens a sound whose later failures are of a purpose, and which
+// says gone once it is erased.
+func (r *Room) openSound(ctx context.Context, rec store.Recording, row store.Part, wrap []byte, purpose string, gone func() error) (*Audio, error) {
 	key, err := r.partKey(ctx, rec, row, wrap)
 	if err != nil {
 		return nil, err
@@ -290,12 +296,20 @@ func (r *Room) openAudio(ctx context.Context, rec store.Recording, row store.Par
 	if err != nil {
 		return nil, fmt.Errorf("vault: audio of %s: %w", rec.ID, err)
 	}
-	part, err := seal.OpenPart(key, b, b.Size())
+	part, err := seal.OpenPart(key, b, row.Size)
+	if err == nil && b.Size() != row.Size {
+		err = errors.New("the file is longer than what was stored")
+	}
 	if err != nil {
 		b.Close()
 		return nil, fmt.Errorf("vault: audio of %s: %w", rec.ID, err)
 	}
-	reported := reporting{part, func() bool { return r.keep.silenced(rec.ID) }, func(err error) { r.failed(ctx, "listen", []store.Recording{rec}, err) }}
+	reported := reporting{part, func() error {
+		if r.keep.silenced(rec.ID) {
+			return gone()
+		}
+		return nil
+	}, func(err error) { r.failed(ctx, purpose, []store.Recording{rec}, err) }}
 	return &Audio{io.NewSectionReader(reported, 0, part.Size()), b, part.Header()}, nil
 }
 
@@ -303,13 +317,13 @@ func (r *Room) openAudio(ctx context.Context, rec store.Recording, row store.Par
 // goes silent when the recording is erased meanwhile.
 type reporting struct {
 	io.ReaderAt
-	erased func() bool
+	erased func() error
 	failed func(error)
 }
 
 func (r reporting) ReadAt(b []byte, off int64) (int, error) {
-	if r.erased() {
-		return 0, errGone()
+	if err := r.erased(); err != nil {
+		return 0, err
 	}
 	n, err := r.ReaderAt.ReadAt(b, off)
 	if err != nil && !errors.Is(err, io.EOF) {

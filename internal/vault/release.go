@@ -3,7 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -12,31 +12,16 @@ import (
 	"github.com/hearkeep/hearkeep/internal/store"
 )
 
-var errNotYet = errors.New("vault: not built yet")
-
 // Release is what one vault hands over to one of its keyholders: which
 // recordings, in which order and in which versions, frozen before the first
 // byte. It holds no key and no word; what it names is opened by the Room of
-// the session that made it, and by no other.
+// the session that made it, and by no other. It may be used concurrently.
 type Release struct {
-	vault   hearkeep.VaultID
+	frozen  *frozen
 	account hearkeep.AccountID
 	session string
 	archive hearkeep.ArchiveID
 }
-
-// Stop is why a release does not leave: numbers that nothing accounts for,
-// parts that do not open, or rows that are not this vault's. It is the cause
-// in the chain of a hearkeep.Stopped.
-type Stop struct {
-	What      string // as in store.Report
-	Binding   hearkeep.BindingID
-	Recording hearkeep.RecordingID
-	Missing   []hearkeep.Run
-}
-
-// Error is for operators: ids only.
-func (s *Stop) Error() string { return "vault: release stopped: " + s.What }
 
 // Accounted accounts for every number that a door has given out:
 // Last = Kept + Erased + Expired + Failed + Withheld.
@@ -58,180 +43,407 @@ type Released struct {
 	Waveform []byte           // nil where none is kept
 }
 
+// purposeArchive is what the ledger calls the openings of a release.
+const purposeArchive = "archive"
+
 // Release freezes what this vault hands over, and checks it before a byte
 // leaves: each number of each door is accounted for, each part's key unwraps
 // under this Room's keys, each sound's header opens, and the counts agree per
 // door (C2). The openings are in the ledger first, with purpose "archive".
 //
 // It needs an unlocker shown lately and no waiting time (A2). It fails with
-// Forbidden for programs, with Conflict while a restriction freezes the vault
-// or part of it, and with Stopped, over a *Stop, where anything does not add
-// up: then nothing of the vault leaves.
+// Forbidden for programs and while the account waits, with Conflict while a
+// restriction freezes the vault or part of it, and with Stopped, over a *Stop,
+// where anything does not add up: then nothing of the vault leaves.
 func (r *Room) Release(ctx context.Context, archive hearkeep.ArchiveID) (*Release, error) {
-	return nil, errNotYet
+	if err := r.mayRelease(); err != nil {
+		return nil, err
+	}
+	l := &Release{account: r.actor.account, session: r.actor.session, archive: archive}
+	err := errMoved
+	for range 5 { // what is erased while it is looked at is left out
+		if !errors.Is(err, errMoved) {
+			break
+		}
+		before := l.frozen
+		if l.frozen, err = r.keep.freeze(ctx, r.vault.ID, r.span, r.mayHandOver); err == nil {
+			if err = r.noteRelease(ctx, l, before); err == nil {
+				err = r.examine(ctx, l.frozen)
+			}
+		}
+	}
+	var stop *Stop
+	switch {
+	case errors.Is(err, errMoved):
+		return nil, errUnsettled()
+	case errors.As(err, &stop):
+		if stop.What != WhatOpening { // that one is in the ledger
+			r.failed(ctx, purposeArchive, nil, stop)
+		}
+		return nil, stopped(r.vault.ID, stop)
+	case err != nil:
+		return nil, fmt.Errorf("vault: release of %s: %w", r.vault.ID, err)
+	}
+	return l, nil
+}
+
+// errMoved says that rows are not any more what they were a moment ago.
+var errMoved = errors.New("vault: something was erased or corrected meanwhile")
+
+func (r *Room) mayRelease() error {
+	if err := r.keyholder(); err != nil {
+		return err
+	}
+	if until := r.actor.who.Waits(); time.Now().Before(until) {
+		return hearkeep.Errorf(hearkeep.Forbidden, "Archives wait until %s.", until.In(r.keep.zone).Format("2 January 2006, 15:04")).
+			WithHint("A way to sign in or an address was added or changed lately. If that was not you, remove it before then.").After(time.Until(until))
+	}
+	return r.actor.fresh()
+}
+
+// mayHandOver fails where the session has ended, where its account does not
+// hold the vault any more, and where a restriction freezes some of it.
+func (r *Room) mayHandOver(ctx context.Context, tx *store.Tx) error {
+	if err := r.actor.lives(ctx, tx, time.Now()); err != nil {
+		return err
+	}
+	l, err := r.keep.lineage(ctx, tx, r.vault.ID)
+	if errors.Is(err, errAltered) {
+		return foreign(hearkeep.BindingID{}, hearkeep.RecordingID{}, "%w", err)
+	}
+	if err != nil {
+		return err
+	}
+	if _, ok := l.holder(r.actor.account); !ok {
+		return errNoVault(nil)
+	}
+	return notRestricted(ctx, tx, r.vault.ID)
+}
+
+// notRestricted refuses while anything freezes a vault, or part of it.
+func notRestricted(ctx context.Context, tx *store.Tx, vault hearkeep.VaultID) error {
+	frozen, err := tx.Rights.Restrictions(ctx, vault)
+	if err != nil || len(frozen) == 0 {
+		return err
+	}
+	return errRestricted()
+}
+
+func errRestricted() error {
+	return hearkeep.Errorf(hearkeep.Conflict, "Something here is frozen, so that nothing is handed over.").
+		WithHint("Whoever asked for that can end it: look at what is restricted in this vault. What a report froze is freed when that is closed.")
+}
+
+// noteRelease writes down that everything of a release is about to be opened,
+// but for what an earlier look at it has noted.
+func (r *Room) noteRelease(ctx context.Context, l *Release, before *frozen) error {
+	fresh := *l.frozen
+	if before != nil {
+		noted := make(map[hearkeep.RecordingID]bool, len(before.items))
+		for _, it := range before.items {
+			noted[it.id] = true
+		}
+		fresh.items = nil
+		for _, it := range l.frozen.items {
+			if !noted[it.id] {
+				fresh.items = append(fresh.items, it)
+			}
+		}
+	}
+	if len(fresh.items) == 0 {
+		return nil
+	}
+	var entries []ledger.Entry
+	for runs := fresh.runs(); len(runs) > 0; {
+		n := min(len(runs), maxMissing)
+		e := entryOf(r.actor, r.vault.ID, ledger.KindOpened, purposeArchive)
+		e.Archive, e.Items = &l.archive, runs[:n:n]
+		for _, run := range e.Items {
+			e.Count += int(run.To - run.From + 1)
+		}
+		entries, runs = append(entries, e), runs[n:]
+	}
+	if _, err := r.keep.ledger.Write(ctx, entries...); err != nil {
+		return hearkeep.Errorf(hearkeep.Unavailable, "Nothing can be opened right now.").
+			WithHint("Each opening is written down first, and that failed; the disk may be full.").
+			Because(fmt.Errorf("vault: note release of %s: %w", r.vault.ID, err))
+	}
+	e := Event{Kind: eventOpened, At: time.Now(), By: r.actor.role, Purpose: purposeArchive}
+	r.keep.watched.tellOf(r.vault.ID, e, len(fresh.items), func(i int) (hearkeep.RecordingID, hearkeep.Generation) {
+		return fresh.items[i].id, fresh.items[i].generation
+	})
+	return nil
 }
 
 // Len is how many recordings the release holds.
-func (l *Release) Len() int { return 0 }
+func (l *Release) Len() int { return len(l.frozen.items) }
 
 // Vault is whose they are.
-func (l *Release) Vault() hearkeep.VaultID { return l.vault }
+func (l *Release) Vault() hearkeep.VaultID { return l.frozen.vault }
 
 // Accounts returns how every number of every door is accounted for, by the
 // time at which the doors were bound.
-func (l *Release) Accounts() []Accounted { return nil }
+func (l *Release) Accounts() []Accounted { return l.frozen.doors }
 
 // Items returns the recordings of a release as runs of numbers per binding,
 // for the ledger.
-func (l *Release) Items() []hearkeep.Run { return nil }
+func (l *Release) Items() []hearkeep.Run { return l.frozen.runs() }
+
+// examine opens every part of what was frozen, of sounds the header and the
+// last piece, and notes what was found. It fails with a *Stop where something
+// does not open, and with errMoved where rows are not what was frozen.
+func (r *Room) examine(ctx context.Context, f *frozen) error {
+	for from := 0; from < len(f.items); from += pageLen {
+		err := r.keep.settled(ctx, r.vault.ID, func() error {
+			p, err := r.keep.page(ctx, f, from, min(from+pageLen, len(f.items)), r.mayHandOver)
+			if err != nil {
+				return err
+			}
+			for i := range p.recs {
+				if err := r.examineOne(ctx, f, from+i, &p.recs[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		var stop *Stop
+		if errors.As(err, &stop) && stop.What == WhatOpening {
+			r.failed(ctx, purposeArchive, []store.Recording{{ID: stop.Recording, Binding: stop.Binding, Number: f.numberOf(stop.Recording)}}, stop)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Room) examineOne(ctx context.Context, f *frozen, i int, rec *rowsOf) error {
+	if !f.is(i, rec) {
+		return errMoved
+	}
+	bad := func(err error) error {
+		return &Stop{What: WhatOpening, Binding: rec.Binding, Recording: rec.ID, cause: err}
+	}
+	if err := rec.whole(); err != nil {
+		return bad(err)
+	}
+	if _, _, err := r.openReleased(ctx, rec, Binding{}); err != nil {
+		return bad(err)
+	}
+	f.items[i].length = -1
+	if _, ok := rec.parts[hearkeep.PartAudio]; ok {
+		a, err := r.openReleasedSound(ctx, rec)
+		if err != nil {
+			return bad(err)
+		}
+		f.setSound(i, a.header)
+		if err := a.Close(); err != nil {
+			return err
+		}
+	}
+	f.items[i].print = rec.print()
+	return nil
+}
+
+// openReleased opens the small parts of a recording. Any that does not open
+// is an error.
+func (r *Room) openReleased(ctx context.Context, rec *rowsOf, door Binding) (Item, []byte, error) {
+	opened := map[hearkeep.Part]openedPart{}
+	for part, row := range rec.parts {
+		if part == hearkeep.PartAudio {
+			continue
+		}
+		wrap, err := r.keep.wrap(ctx, rec, part)
+		if err != nil {
+			return Item{}, nil, fmt.Errorf("vault: key of %s of %s: %w", part, rec.ID, err)
+		}
+		plain, _, err := r.openSmall(ctx, rec.Recording, row, wrap)
+		if err != nil {
+			return Item{}, nil, err
+		}
+		opened[part] = openedPart{partOpened, plain, row.Until}
+	}
+	it := makeItem(rec.Recording, door, opened[hearkeep.PartWords], opened[hearkeep.PartTurn])
+	if it.Damaged {
+		return Item{}, nil, fmt.Errorf("vault: turn of %s cannot be read", rec.ID)
+	}
+	if a, ok := rec.parts[hearkeep.PartAudio]; ok {
+		it.HasAudio, it.Until = true, latest(it.Until, a.Until)
+	}
+	if w, ok := rec.parts[hearkeep.PartWaveform]; ok {
+		it.Until = latest(it.Until, w.Until)
+	}
+	return it, opened[hearkeep.PartWaveform].bytes, nil
+}
+
+func (r *Room) openReleasedSound(ctx context.Context, rec *rowsOf) (*Audio, error) {
+	wrap, err := r.keep.wrap(ctx, rec, hearkeep.PartAudio)
+	if err != nil {
+		return nil, fmt.Errorf("vault: key of audio of %s: %w", rec.ID, err)
+	}
+	return r.openSound(ctx, rec.Recording, rec.parts[hearkeep.PartAudio], wrap, purposeArchive, errChanged)
+}
+
+// is reports whether rows are of the i-th recording as it was listed.
+func (f *frozen) is(i int, rec *rowsOf) bool {
+	it := f.items[i]
+	return rec.ID == it.id && rec.Number == it.number && rec.Binding == f.doors[it.door].Binding.ID && rec.Start.UnixMilli() == it.start
+}
+
+func (f *frozen) numberOf(id hearkeep.RecordingID) hearkeep.Number {
+	for _, it := range f.items {
+		if it.id == id {
+			return it.number
+		}
+	}
+	return 0
+}
+
+// ofThis refuses a release that this Room's session did not make.
+func (r *Room) ofThis(l *Release) error {
+	if err := r.keyholder(); err != nil {
+		return err
+	}
+	if l == nil || l.frozen.vault != r.vault.ID || l.account != r.actor.account || l.session != r.actor.session {
+		return errGone()
+	}
+	return nil
+}
+
+// released returns the page that the i-th recording of a release is on, as the
+// rows are now. It fails with Changed where they are not those of the release.
+func (r *Room) released(ctx context.Context, l *Release, i int) (*page, error) {
+	from := i - i%pageLen
+	if p := r.page; p != nil && p.of == l.frozen && p.from == from && time.Since(p.read) < pageLife {
+		return p, nil
+	}
+	p, err := r.keep.page(ctx, l.frozen, from, min(from+pageLen, l.Len()), r.mayHandOver)
+	var stop *Stop
+	if errors.As(err, &stop) {
+		return nil, stopped(r.vault.ID, stop)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("vault: release of %s: %w", r.vault.ID, err)
+	}
+	for j := range p.recs {
+		if p.recs[j].print() != l.frozen.items[from+j].print {
+			return nil, errChanged()
+		}
+	}
+	r.page = p
+	return p, nil
+}
+
+// notOpened says why something of a release did not open, after its rows were
+// found to be what was frozen: it is being erased, or it was altered.
+func (r *Room) notOpened(ctx context.Context, rec *rowsOf, cause error) error {
+	if r.keep.isErasing(rec.ID) || r.keep.silenced(rec.ID) || !r.still(ctx, rec) {
+		return errChanged()
+	}
+	r.failed(ctx, purposeArchive, []store.Recording{rec.Recording}, cause)
+	return stopped(r.vault.ID, &Stop{What: WhatOpening, Binding: rec.Binding, Recording: rec.ID, cause: cause})
+}
+
+func (r *Room) still(ctx context.Context, rec *rowsOf) bool {
+	now := rowsOf{parts: map[hearkeep.Part]store.Part{}}
+	err := r.keep.store.View(ctx, func(tx *store.Tx) (err error) {
+		if now.Recording, err = tx.Vaults.Recording(ctx, r.vault.ID, rec.ID); err != nil {
+			return err
+		}
+		parts, err := tx.Vaults.Parts(ctx, r.vault.ID, rec.ID)
+		for _, p := range parts {
+			now.parts[p.Part] = p
+		}
+		return err
+	})
+	return err == nil && now.print() == rec.print() || err != nil && !errors.Is(err, store.ErrNotFound)
+}
 
 // Each opens the recordings of a release from the from-th on, the oldest
 // first, a page at a time. What was erased, expired or corrected since the
 // release was frozen fails with Changed; what does not open fails with
 // Stopped. A release of another vault, account or session fails with NotFound.
 func (r *Room) Each(ctx context.Context, l *Release, from int, fn func(i int, it Released) error) error {
-	return errNotYet
+	if err := r.ofThis(l); err != nil {
+		return err
+	}
+	for i := max(from, 0); i < l.Len(); i++ {
+		p, err := r.released(ctx, l, i)
+		if err != nil {
+			return err
+		}
+		rec := &p.recs[i-p.from]
+		it, err := r.releasedOne(ctx, l, i, rec)
+		if err != nil {
+			return err
+		}
+		if err := fn(i, it); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (r *Room) releasedOne(ctx context.Context, l *Release, i int, rec *rowsOf) (Released, error) {
+	err := rec.whole()
+	if err != nil {
+		return Released{}, r.notOpened(ctx, rec, err)
+	}
+	it, waveform, err := r.openReleased(ctx, rec, l.frozen.doors[l.frozen.items[i].door].Binding)
+	if err != nil {
+		return Released{}, r.notOpened(ctx, rec, err)
+	}
+	return Released{Item: it, Version: rec.parts[hearkeep.PartWords].Version, Sound: l.frozen.sound(i), Waveform: waveform}, nil
 }
 
 // Sound opens the sound of the i-th recording of a release. It must be
 // closed. It fails as Each does; a read fails with Changed once the recording
 // is erased.
 func (r *Room) Sound(ctx context.Context, l *Release, i int) (*Audio, error) {
-	return nil, errNotYet
+	if err := r.ofThis(l); err != nil {
+		return nil, err
+	}
+	if i < 0 || i >= l.Len() || l.frozen.sound(i) == nil {
+		return nil, errGone()
+	}
+	p, err := r.released(ctx, l, i)
+	if err != nil {
+		return nil, err
+	}
+	rec := &p.recs[i-p.from]
+	if r.keep.silenced(rec.ID) {
+		return nil, errChanged()
+	}
+	if err := rec.whole(); err != nil {
+		return nil, r.notOpened(ctx, rec, err)
+	}
+	a, err := r.openReleasedSound(ctx, rec)
+	if err == nil && a.header != *l.frozen.sound(i) {
+		a.Close()
+		err = errors.New("the sound is another one")
+	}
+	if err != nil {
+		return nil, r.notOpened(ctx, rec, err)
+	}
+	return a, nil
 }
 
 // Openings calls fn with the ledger's entries about this vault, the oldest
 // first: who opened, released, erased or changed what (A5).
 func (r *Room) Openings(ctx context.Context, fn func(ledger.Recorded) error) error {
-	return errNotYet
+	if err := r.keyholder(); err != nil {
+		return err
+	}
+	for next := int64(0); ; {
+		entries, err := r.keep.ledger.Entries(ctx, r.vault.ID, next, 500)
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		for _, e := range entries {
+			if err := fn(e); err != nil {
+				return err
+			}
+			next = e.Seq + 1
+		}
+	}
 }
-
-// Correct replaces the words of a recording by its keyholder's (GDPR Art. 16).
-// The words before are destroyed with their key, before it returns. Their end
-// stays the same. It fails with NotFound where the recording keeps no words,
-// and with Invalid for none or for more than MaxWords bytes.
-func (r *Room) Correct(ctx context.Context, id hearkeep.RecordingID, words hearkeep.Words) (Receipt, error) {
-	return Receipt{}, errNotYet
-}
-
-// MaxWords bounds a corrected transcript, in bytes of UTF-8.
-const MaxWords = 16 << 10
-
-// Restriction freezes release, expiry and training of a vault, of a door's
-// recordings or of one recording. Keyholders still play and erase (Art. 18).
-type Restriction struct {
-	ID        hearkeep.RestrictionID
-	Binding   hearkeep.BindingID   // zero: all of the vault's
-	Recording hearkeep.RecordingID // zero: all of the door's, or the vault's
-	Request   hearkeep.RequestID   // zero where a report is the cause
-	Mine      bool                 // asked for by this Room's account, which may lift it
-	At        time.Time
-}
-
-// Restrict freezes this vault, or with a recording that one alone, for a
-// request of this Room's account.
-func (r *Room) Restrict(ctx context.Context, request hearkeep.RequestID, id hearkeep.RecordingID) (hearkeep.RestrictionID, error) {
-	return hearkeep.RestrictionID{}, errNotYet
-}
-
-// Restrictions returns what is frozen here, oldest first.
-func (r *Room) Restrictions(ctx context.Context) ([]Restriction, error) { return nil, errNotYet }
-
-// Lift frees what this Room's account had frozen. What a report froze is for
-// its desk to free: Forbidden.
-func (r *Room) Lift(ctx context.Context, id hearkeep.RestrictionID) error { return errNotYet }
-
-// Imports returns the Inbox for what a person brings from another provider,
-// bound at its first use; from is how the door is called: "Alexa".
-func (r *Room) Imports(ctx context.Context, from string) (*Inbox, error) { return nil, errNotYet }
-
-// Brought is a recording that another provider handed out.
-type Brought struct {
-	Taken
-	Digest [32]byte // SHA-256 of the file as it came, and of its time: the same is kept once
-}
-
-// Bring keeps a recording through an Inbox of Imports, unless this vault has
-// it already: then it returns false. What a person erased is not known any
-// more, and can be brought again.
-func (r *Room) Bring(ctx context.Context, in *Inbox, b Brought) (bool, error) {
-	return false, errNotYet
-}
-
-// Courier gives the ciphertext and the wraps of what one account holds of one
-// vault, for a sealed archive. It opens nothing, and no keyholder need be
-// there.
-type Courier struct {
-	keep    *Keep
-	vault   store.Vault
-	account hearkeep.AccountID
-}
-
-// Couriers returns a Courier for each vault that an account holds, as it is
-// pinned to; its own first.
-func (k *Keep) Couriers(ctx context.Context, account hearkeep.AccountID) ([]*Courier, error) {
-	return nil, errNotYet
-}
-
-// Name is what the vault is called; empty for an account's first.
-func (c *Courier) Name() string { return "" }
-
-// Vault is whose ciphertext it carries.
-func (c *Courier) Vault() store.Vault { return c.vault }
-
-// Held is a generation's secret as it is sealed to the account, with the
-// public keys that the account is pinned to.
-type HeldKey struct {
-	Generation hearkeep.Generation
-	Wrap       []byte
-	Public     seal.VaultPublic
-}
-
-// Keys returns the account's wraps, ascending by generation.
-func (c *Courier) Keys() []HeldKey { return nil }
-
-// Sealed is what a Courier carries of one recording.
-type Sealed struct {
-	Recording store.Recording
-	Envelope  []byte // the envelope key's wrap
-	Parts     []SealedPart
-}
-
-// SealedPart is a part as ciphertext and its wrapped key.
-type SealedPart struct {
-	store.Part        // Bytes is nil for audio
-	Wrap       []byte // the part key's
-}
-
-// Freeze lists what there is to carry, the oldest first, and fails as
-// Room.Release does where a restriction freezes it, where numbers are missing,
-// or where a row, a key or a blob is.
-func (c *Courier) Freeze(ctx context.Context, archive hearkeep.ArchiveID) (*Cargo, error) {
-	return nil, errNotYet
-}
-
-// Cargo is what a Courier has frozen.
-type Cargo struct{}
-
-// Len is how many recordings it holds.
-func (c *Cargo) Len() int { return 0 }
-
-// Accounts is as Release.Accounts.
-func (c *Cargo) Accounts() []Accounted { return nil }
-
-// Items is as Release.Items.
-func (c *Cargo) Items() []hearkeep.Run { return nil }
-
-// Each calls fn with every recording from the from-th on, a page at a time.
-// What was erased or changed since fails with Changed.
-func (c *Courier) Each(ctx context.Context, cargo *Cargo, from int, fn func(i int, s Sealed) error) error {
-	return errNotYet
-}
-
-// Audio opens the ciphertext of a recording's audio, of exactly the size that
-// its row says. Whoever reads it holds what they read against the row's hash,
-// and reports what is altered with Damaged.
-func (c *Courier) Audio(ctx context.Context, s Sealed) (io.ReadCloser, error) { return nil, errNotYet }
-
-// Damaged writes down that a recording's ciphertext is not what was stored.
-func (c *Courier) Damaged(ctx context.Context, s Sealed, cause error) error { return errNotYet }

@@ -26,6 +26,7 @@ type Room struct {
 	held      []store.Keyholder // rows of the keys below; none of a program
 	keys      map[hearkeep.Generation]seal.VaultKey
 	envelopes map[hearkeep.EnvelopeID]seal.EnvelopeKey
+	page      *page // of a release, looked at last
 }
 
 // ID is the vault.

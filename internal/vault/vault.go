@@ -56,6 +56,7 @@ type Keep struct {
 
 	watched  watched
 	listened listened
+	numbers  numbers
 	moving   sync.RWMutex // held for writing while recordings are in two vaults, for reading while some are erased
 
 	mu        sync.Mutex
@@ -65,6 +66,7 @@ type Keep struct {
 	noted     map[opening]time.Time              // openings that are in the ledger, for noteLife
 	forgotten map[hearkeep.VaultID]time.Time     // when everything was last erased: what began before is not kept
 	erased    map[hearkeep.RecordingID]time.Time // lately: players that are open go silent
+	erasing   map[hearkeep.RecordingID]struct{}  // of which keys go, or are gone, and rows are not
 	failing   string
 }
 
@@ -87,6 +89,7 @@ func Open(ctx context.Context, c Config) (*Keep, error) {
 		noted:     map[opening]time.Time{},
 		forgotten: map[hearkeep.VaultID]time.Time{},
 		erased:    map[hearkeep.RecordingID]time.Time{},
+		erasing:   map[hearkeep.RecordingID]struct{}{},
 	}
 	if err := k.finishErasures(ctx); err != nil {
 		return nil, fmt.Errorf("vault: finish erasures: %w", err)

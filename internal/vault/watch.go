@@ -132,16 +132,22 @@ func (w *watched) remove(vault hearkeep.VaultID, one *watcher) {
 // tell tells a vault's watchers what happened to recordings, each of those
 // that its span holds. It does not wait for anybody.
 func (w *watched) tell(vault hearkeep.VaultID, e Event, recs ...store.Recording) {
+	w.tellOf(vault, e, len(recs), func(i int) (hearkeep.RecordingID, hearkeep.Generation) { return recs[i].ID, recs[i].Generation })
+}
+
+// tellOf is tell of the n recordings that of names.
+func (w *watched) tellOf(vault hearkeep.VaultID, e Event, n int, of func(int) (hearkeep.RecordingID, hearkeep.Generation)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, one := range w.by[vault] {
 		seen := e
-		for _, rec := range recs {
-			if !one.span.Holds(rec.Generation) {
+		for i := range n {
+			id, generation := of(i)
+			if !one.span.Holds(generation) {
 				continue
 			}
 			if seen.Count++; seen.Count <= watchNames {
-				seen.Recordings = append(seen.Recordings, rec.ID)
+				seen.Recordings = append(seen.Recordings, id)
 			}
 		}
 		if seen.Count == 0 {

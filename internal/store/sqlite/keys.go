@@ -83,12 +83,24 @@ func (k *keys) PartsOf(ctx context.Context, vault hearkeep.VaultID, ids []hearke
 	return of, err
 }
 
-// The three statements of Destroy choose the same rows: those of ids (?2) in a
-// vault (?1), of parts (?3) or of all of them.
+// The three statements of a destruction choose the same rows: those of ids
+// (?2) in a vault (?1), of parts (?3) or of all of them, in versions below ?4
+// or in all of them.
 const chosenKeys = ` FROM part_keys WHERE vault = ?1 AND recording IN (SELECT unhex(value) FROM json_each(?2))
-	AND (?3 = 'null' OR part IN (SELECT value FROM json_each(?3)))`
+	AND (?3 = 'null' OR part IN (SELECT value FROM json_each(?3))) AND (?4 = 0 OR version < ?4)`
 
 func (k *keys) Destroy(ctx context.Context, vault hearkeep.VaultID, ids []hearkeep.RecordingID, parts []hearkeep.Part) error {
+	return k.destroy(ctx, vault, ids, parts, 0)
+}
+
+func (k *keys) DestroyBelow(ctx context.Context, vault hearkeep.VaultID, ids []hearkeep.RecordingID, part hearkeep.Part, version uint64) error {
+	if version == 0 { // which destroy takes for all
+		return nil
+	}
+	return k.destroy(ctx, vault, ids, []hearkeep.Part{part}, version)
+}
+
+func (k *keys) destroy(ctx context.Context, vault hearkeep.VaultID, ids []hearkeep.RecordingID, parts []hearkeep.Part, below uint64) error {
 	if len(parts) == 0 {
 		parts = nil // so that no parts are the JSON null, all of them
 	}
@@ -96,7 +108,7 @@ func (k *keys) Destroy(ctx context.Context, vault hearkeep.VaultID, ids []hearke
 	if err != nil {
 		return err
 	}
-	args := []any{vault, idList(ids), string(named)}
+	args := []any{vault, idList(ids), string(named), below}
 	err = k.db.update(ctx, func(x *tx) error {
 		for _, command := range []string{
 			"UPDATE slots SET wrap = zeroblob(length(wrap)) WHERE slot IN (SELECT slot" + chosenKeys + ")",

@@ -99,6 +99,19 @@ func (v vaults) RecordingsByNumber(ctx context.Context, vault hearkeep.VaultID, 
 		vault, binding, after, limit)
 }
 
+func (v vaults) RecordingsOf(ctx context.Context, vault hearkeep.VaultID, ids []hearkeep.RecordingID) (map[hearkeep.RecordingID]store.Recording, error) {
+	recs, err := all(ctx, v.tx, scanRecording,
+		selectRecording+"WHERE vault = ? AND id IN (SELECT unhex(value) FROM json_each(?))", vault, idList(ids))
+	if err != nil {
+		return nil, err
+	}
+	of := make(map[hearkeep.RecordingID]store.Recording, len(recs))
+	for _, r := range recs {
+		of[r.ID] = r
+	}
+	return of, nil
+}
+
 func (v vaults) LastRecording(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID) (store.Recording, error) {
 	return one(ctx, v.tx, scanRecording,
 		selectRecording+"WHERE vault = ? AND binding = ? ORDER BY number DESC LIMIT 1", vault, binding)

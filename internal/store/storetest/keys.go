@@ -40,6 +40,18 @@ func keys(t *testing.T, open Opener) {
 	wantErr(t, "PartsOf", err, nil)
 	equal(t, "PartsOf gives the highest version", of, map[hearkeep.RecordingID]store.PartKey{ids[0]: corrected, ids[1]: second})
 
+	wantErr(t, "DestroyBelow", k.DestroyBelow(ctx, vault, ids, hearkeep.PartWords, 1), nil)
+	wantErr(t, "DestroyBelow nothing", k.DestroyBelow(ctx, vault, ids, hearkeep.PartWords, 0), nil)
+	has("words that are not below", words, nil)
+	wantErr(t, "DestroyBelow another vault", k.DestroyBelow(ctx, hearkeep.NewID[hearkeep.VaultID](), ids, hearkeep.PartWords, 2), nil)
+	has("another vault's words", words, nil)
+	wantErr(t, "DestroyBelow", k.DestroyBelow(ctx, vault, ids[:1], hearkeep.PartWords, 2), nil)
+	has("words below", words, store.ErrNotFound)
+	has("words that are not below", corrected, nil)
+	has("audio", audio, nil)
+	has("another recording's", second, nil)
+	wantErr(t, "Put", k.Put(ctx, vault, []store.PartKey{words}), nil)
+
 	wantErr(t, "Destroy words", k.Destroy(ctx, vault, ids[:1], []hearkeep.Part{hearkeep.PartWords, hearkeep.PartTurn}), nil)
 	has("audio after words were destroyed", audio, nil)
 	has("destroyed words", words, store.ErrNotFound)

@@ -210,6 +210,12 @@ func recordings(t *testing.T, open Opener) {
 			wantErr(t, "RecordingsByNumber", err, nil)
 			equal(t, "RecordingsByNumber", got, c.want)
 		}
+		some, err := tx.Vaults.RecordingsOf(ctx, v.ID, []hearkeep.RecordingID{rec.ID, hearkeep.NewID[hearkeep.RecordingID]()})
+		wantErr(t, "RecordingsOf", err, nil)
+		equal(t, "RecordingsOf", some, map[hearkeep.RecordingID]store.Recording{rec.ID: rec})
+		some, err = tx.Vaults.RecordingsOf(ctx, hearkeep.NewID[hearkeep.VaultID](), []hearkeep.RecordingID{rec.ID})
+		wantErr(t, "RecordingsOf another vault", err, nil)
+		equal(t, "RecordingsOf another vault", some, map[hearkeep.RecordingID]store.Recording{})
 		for blob, want := range map[string]bool{rec.Blob: true, "": false, "00": false} {
 			got, err := tx.Vaults.HasBlob(ctx, blob)
 			wantErr(t, "HasBlob", err, nil)
