@@ -1,11 +1,9 @@
 package notify
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -93,23 +91,5 @@ func (d *Desk) post(ctx context.Context, l letter) error {
 	if err != nil {
 		return refusal{why: errors.New("the letter cannot be written")}
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
-	if err != nil {
-		return refusal{why: errors.New("the address cannot be called")}
-	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("User-Agent", "Hearkeep")
-	answer, err := d.hooks.Do(r)
-	if err != nil {
-		return refusal{why: reason(err)}
-	}
-	defer answer.Body.Close()
-	io.CopyN(io.Discard, answer.Body, maxAnswer) // it has answered: what follows is of no interest
-	switch {
-	case answer.StatusCode >= 200 && answer.StatusCode < 300:
-		return nil
-	case answer.StatusCode == http.StatusGone:
-		return refusal{code: answer.StatusCode, forGood: true}
-	}
-	return refusal{code: answer.StatusCode}
+	return call(ctx, d.hooks, address, body)
 }
