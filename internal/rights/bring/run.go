@@ -1,0 +1,130 @@
+package bring
+
+import (
+	"context"
+	"encoding/csv"
+	"io"
+	"strings"
+	"sync"
+)
+
+// AtOnce is how many recordings are on their way at the same moment: while
+// some are decoded, others are written, and share a commit of the store.
+const AtOnce = 12
+
+// Keeper keeps one recording: true where it is new, false where the vault has
+// it already. What is wrong with the recording itself is Invalid or TooLarge;
+// any other failure ends the run. It is called concurrently.
+type Keeper func(ctx context.Context, it Item, sound []byte) (bool, error)
+
+// Progress is how far a run is.
+type Progress struct {
+	Done, Of int
+	Kept     int
+	Known    int // the vault had them already
+	Refused  int // could not be read
+}
+
+// Run brings items, several at once, and calls tell after each, one call at a
+// time. It returns when all are kept, at the first failure that is not about
+// one recording alone, or when ctx ends; what was kept by then stays, and a
+// run of the same items goes on from there. What could not be read is added
+// to the archive's Unread.
+func (a *Archive) Run(ctx context.Context, items []Item, keep Keeper, tell func(Progress)) (Progress, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r := &run{Archive: a, keep: keep, tell: tell, at: Progress{Of: len(items)}}
+	next := make(chan Item)
+	var workers sync.WaitGroup
+	for range min(AtOnce, len(items)) {
+		workers.Go(func() {
+			for it := range next {
+				if err := r.one(ctx, it); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for _, it := range items {
+		select {
+		case next <- it:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(next)
+	workers.Wait()
+	if r.at.Done < r.at.Of {
+		return r.at, context.Cause(ctx)
+	}
+	return r.at, nil
+}
+
+type run struct {
+	*Archive
+	keep Keeper
+	tell func(Progress)
+	mu   sync.Mutex
+	at   Progress
+}
+
+func (r *run) one(ctx context.Context, it Item) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	data, err := r.Sound(it)
+	isNew := false
+	if err == nil {
+		isNew, err = r.keep(ctx, it, data)
+	}
+	if err != nil && !refused(err) {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch r.at.Done++; {
+	case err != nil:
+		r.at.Refused++
+		r.unread(r.NameOf(it), told(err, ""))
+	case isNew:
+		r.at.Kept++
+	default:
+		r.at.Known++
+	}
+	r.tell(r.at)
+	return nil
+}
+
+// NameOf is the file that an item is in.
+func (a *Archive) NameOf(it Item) string {
+	switch files := a.Source.Files(); {
+	case it.File >= 0:
+		return files[it.File].Name
+	case it.List >= 0:
+		return files[it.List].Name
+	}
+	return ""
+}
+
+// Report writes what could not be read as a table: file, reason. Cells that a
+// spreadsheet would take for a formula are marked as text.
+func (a *Archive) Report(w io.Writer) error {
+	table := csv.NewWriter(w)
+	table.Write([]string{"file", "reason"})
+	for _, u := range a.Unread {
+		table.Write([]string{sheetText(u.File), sheetText(u.Reason)})
+	}
+	if a.More > 0 {
+		table.Write([]string{"", counted(a.More, "more file")})
+	}
+	table.Flush()
+	return table.Error()
+}
+
+func sheetText(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
