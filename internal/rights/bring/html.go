@@ -160,9 +160,10 @@ func (r *reader) card(i int, f File, c *card, found *int) error {
 			lines = append(lines, line)
 		}
 	}
-	if n := len(lines); n > 0 {
-		if t, ok := parseTime(lines[n-1], dayFirst, r.zone); ok {
-			a.Time, lines = t.Format(time.RFC3339), lines[:n-1]
+	for n := len(lines) - 1; n >= 0; n-- { // below it stand buttons
+		if t, ok := parseTime(lines[n], dayFirst, r.zone); ok {
+			a.Time, lines = t.Format(time.RFC3339), lines[:n]
+			break
 		}
 	}
 	if len(lines) > 0 {
