@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -74,6 +75,12 @@ func errChanged() error {
 
 func errUnsettled() error {
 	return hearkeep.Errorf(hearkeep.Conflict, "Something here is being kept or erased right now.").WithHint("Try again in a moment.").After(settleTries * settleWait)
+}
+
+// passing reports whether a failure says nothing about what is stored: who
+// asked has gone, or this machine is short of something.
+func passing(ctx context.Context, err error) bool {
+	return err != nil && (ctx.Err() != nil || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM))
 }
 
 // A keep hands out its number before its row is there, and an erasure takes

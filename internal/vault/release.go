@@ -222,6 +222,9 @@ func (r *Room) examineOne(ctx context.Context, f *frozen, i int, rec *rowsOf) er
 		return errMoved
 	}
 	bad := func(err error) error {
+		if passing(ctx, err) {
+			return err
+		}
 		return &Stop{What: WhatOpening, Binding: rec.Binding, Recording: rec.ID, cause: err}
 	}
 	if err := rec.whole(); err != nil {
@@ -337,6 +340,9 @@ func (r *Room) released(ctx context.Context, l *Release, i int) (*page, error) {
 // notOpened says why something of a release did not open, after its rows were
 // found to be what was frozen: it is being erased, or it was altered.
 func (r *Room) notOpened(ctx context.Context, rec *rowsOf, cause error) error {
+	if passing(ctx, cause) {
+		return fmt.Errorf("vault: release of %s: %w", rec.ID, cause)
+	}
 	if r.keep.isErasing(rec.ID) || r.keep.silenced(rec.ID) || !r.still(ctx, rec) {
 		return errChanged()
 	}

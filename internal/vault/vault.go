@@ -166,16 +166,7 @@ func (k *Keep) Vaults(ctx context.Context, who identity.Verified) ([]Held, error
 			return err
 		}
 		for _, row := range rows {
-			h := Held{
-				ID: row.vault.ID, Name: k.name(row.vault), Kind: row.vault.Kind, As: row.as,
-				Holders: len(row.lineage.holders()), OfAge: row.vault.OfAge,
-			}
-			for _, m := range row.lineage.holders() {
-				if m.Account != who.Account() {
-					h.With = append(h.With, nameIn(ctx, tx, m.Account))
-				}
-			}
-			slices.Sort(h.With)
+			h := k.heldBy(ctx, tx, row, who.Account())
 			if h.Waits, err = someoneWaits(ctx, tx, row); err != nil {
 				return err
 			}
