@@ -68,6 +68,7 @@ type Tx struct {
 	Acts     Acts
 	Jobs     Jobs
 	Rights   Rights
+	Imports  Imports
 	Agents   Agents
 	Backups  Backups
 }

@@ -64,6 +64,7 @@ func Run(t *testing.T, open Opener) {
 		{"due parts", dueParts},
 		{"tombstones", tombstones},
 		{"erasures", erasures},
+		{"imports", importRows},
 		{"ledger", ledgerRows},
 		{"ledger hashes", ledgerHashes},
 		{"timers, cursors, counters", acts},
