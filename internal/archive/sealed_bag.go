@@ -189,8 +189,11 @@ func (p *sealedPlan) read(ctx context.Context) ([]byte, error) {
 	if err == nil && len(p.rows) != p.vault.Content.Len() {
 		err = changed(fmt.Sprintf("vault %s, with %d recordings", p.vault.ID, len(p.rows)))
 	}
+	if err != nil {
+		return nil, err
+	}
 	all.Sum(p.wrapSum.hash[:0])
-	return w.plain, err
+	return w.plain, w.addsUp()
 }
 
 // rowBytes returns what a recording gives to the wraps and to the text, and

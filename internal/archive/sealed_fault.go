@@ -25,7 +25,7 @@ const (
 	faultForeign   = "does not belong here: it does not open with your keys"
 	faultAdded     = "was put in: it is not on the signed list"
 	faultTwice     = "is there twice"
-	faultCut       = "is cut off, or not of the size that is on the signed list"
+	faultCut       = "was cut off or altered: it is not of the size that is on the signed list"
 	faultUnsigned  = "is not signed by the key that it names: anybody may have made or altered this archive"
 	faultStored    = "is packed in a way that no sealed archive is"
 	faultCount     = "does not hold as many recordings as the signed list says"

@@ -105,7 +105,9 @@ func partIndex(p hearkeep.Part) int {
 
 // indexWriter appends rows to an index.
 type indexWriter struct {
+	vault     *SealedVault
 	plain     []byte
+	numbers   [][]hearkeep.Number // by door
 	doors     map[hearkeep.BindingID]int
 	envelopes map[hearkeep.EnvelopeID]int
 	start     int64
@@ -113,7 +115,7 @@ type indexWriter struct {
 
 func newIndexWriter(v *SealedVault) (*indexWriter, error) {
 	h := indexHead{Vault: v.ID, Name: v.Name, Kind: v.Kind, Recordings: v.Content.Len(), Doors: []indexDoor{}}
-	w := &indexWriter{doors: make(map[hearkeep.BindingID]int), envelopes: make(map[hearkeep.EnvelopeID]int)}
+	w := &indexWriter{vault: v, numbers: make([][]hearkeep.Number, len(v.Doors)), doors: make(map[hearkeep.BindingID]int), envelopes: make(map[hearkeep.EnvelopeID]int)}
 	for i, d := range v.Doors {
 		w.doors[d.Binding] = i
 		h.Doors = append(h.Doors, indexDoor(d))
@@ -135,8 +137,9 @@ func newIndexWriter(v *SealedVault) (*indexWriter, error) {
 func (w *indexWriter) add(r SealedRecording) error {
 	door, known := w.doors[r.Binding]
 	if !known {
-		return fmt.Errorf("archive: recording %s is of a door that is not listed", r.ID)
+		return stopped("recording %s is of a door that is not listed", r.ID)
 	}
+	w.numbers[door] = append(w.numbers[door], r.Number)
 	start := r.Start.UnixMilli()
 	w.uint(uint64(door), uint64(r.Number))
 	w.plain = append(w.plain, r.ID[:]...)
@@ -162,6 +165,17 @@ func (w *indexWriter) add(r SealedRecording) error {
 		if p != nil {
 			w.uint(p.Version, uint64(p.Size))
 			w.plain = binary.AppendVarint(w.plain, p.Until.UnixMilli()-start)
+		}
+	}
+	return nil
+}
+
+// addsUp holds the numbers against the doors (C2), as their owner will: what
+// would be named there does not leave.
+func (w *indexWriter) addsUp() error {
+	for i, d := range w.vault.Doors {
+		if faults := indexDoor(d).account("", w.numbers[i]); len(faults) > 0 {
+			return stopped("door %s of vault %s %s", d.Binding, w.vault.ID, faults[0].What)
 		}
 	}
 	return nil

@@ -71,7 +71,7 @@ func (f *SealedFile) Unlock(kit seal.Kit) (*Unlocked, error) {
 		}
 	}
 	if len(keys.Vaults) != f.manifest.vaults || u.claimed() != f.manifest.recordings {
-		u.faults = append(u.faults, Fault{Member: memberManifest, What: faultCount})
+		u.faults = append(u.faults, Fault{Member: "the archive", What: faultCount})
 	}
 	return u, nil
 }
