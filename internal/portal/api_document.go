@@ -192,7 +192,7 @@ func (d *document) responses(row route, e *endpoint) map[string]*huma.Response {
 	if row.body > 0 {
 		failures = append(failures, http.StatusRequestEntityTooLarge)
 	}
-	if e.gives == soundType {
+	if e.gives == soundType || e.gives == zipType {
 		all[strconv.Itoa(http.StatusPartialContent)] = &huma.Response{Description: "A range of it", Content: ok.Content}
 		all[strconv.Itoa(http.StatusRequestedRangeNotSatisfiable)] = &huma.Response{Description: "No such range"}
 		all[strconv.Itoa(http.StatusNotModified)] = &huma.Response{Description: "It is what If-None-Match names"}

@@ -244,11 +244,12 @@ type receiptJSON struct {
 	At       time.Time          `json:"at"`
 	Count    int                `json:"count" doc:"How many recordings went"`
 	Entry    int64              `json:"entry" doc:"The ledger's entry that records it"`
-	KeysGone time.Time          `json:"keys_gone" doc:"When the last copy of the keys is gone"`
+	KeysGone time.Time          `json:"keys_gone" doc:"When the last copy of the keys is gone; at the earliest, while keys_wait"`
+	KeysWait bool               `json:"keys_wait" doc:"Whether a backup holds the keys until some time after the next backup is verified"`
 }
 
 func receiptJSONOf(rc vault.Receipt) receiptJSON {
-	return receiptJSON{rc.ID, rc.Vault, rc.At.UTC(), rc.Count, rc.Entry, rc.KeysGone.UTC()}
+	return receiptJSON{rc.ID, rc.Vault, rc.At.UTC(), rc.Count, rc.Entry, rc.KeysGone.UTC(), rc.KeysWait}
 }
 
 func (p *portal) apiReceipt(ctx context.Context, c *call, _ none) (receiptJSON, error) {

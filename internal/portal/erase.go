@@ -116,6 +116,8 @@ type receiptPage struct {
 	When       clock
 	Entry      int64
 	KeysGone   clock
+	KeysWait   bool   // not before KeysGone, and after the next verified backup
+	KeysLater  bool   // backups hold them until KeysGone
 	Checkpoint string // the ledger's signed tree head; empty before the first
 }
 
@@ -135,7 +137,7 @@ func (p *portal) receipt(w http.ResponseWriter, r *http.Request, v *visit) error
 	p.show(w, http.StatusOK, "receipt", &receiptPage{
 		frame: p.frameOf(v, "Erased", ""), Number: rc.ID.String(),
 		Count: rc.Count, What: countText(rc.Count, "recording"), When: p.clock(rc.At), Entry: rc.Entry,
-		KeysGone: p.clock(rc.KeysGone), Checkpoint: string(checkpoint),
+		KeysGone: p.clock(rc.KeysGone), KeysWait: rc.KeysWait, KeysLater: rc.KeysGone.After(rc.At), Checkpoint: string(checkpoint),
 	})
 	return nil
 }

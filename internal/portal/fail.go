@@ -72,20 +72,28 @@ func (p *portal) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if pr.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
 		p.Log.Error("request failed", "route", r.Pattern, "code", pr.Code, "err", err)
 	}
-	for _, name := range []string{"Content-Length", "Content-Type", "ETag", "Last-Modified"} {
-		w.Header().Del(name)
-	}
+	w.Header().Del("Content-Range")
 	if pr.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="hearkeep"`)
 	}
 	if told := (*hearkeep.Error)(nil); errors.As(err, &told) && told.Wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(told.Wait.Seconds()))))
 	}
+	p.tell(w, r, pr)
+}
+
+// tell answers with a problem, without what a handler said of another answer.
+func (p *portal) tell(w http.ResponseWriter, r *http.Request, pr problem) error {
+	for _, name := range []string{"Content-Length", "Content-Type", "Content-Disposition", "ETag", "Last-Modified", "Accept-Ranges"} {
+		w.Header().Del(name)
+	}
+	w.Header().Set("Cache-Control", "no-store")
 	if wantsJSON(r) {
 		tellProblem(w, pr)
-		return
+		return nil
 	}
 	p.show(w, pr.Status, "problem", &problemPage{frame: p.frame(pr.Title), Problem: pr})
+	return nil
 }
 
 // wantsJSON reports whether a program asks: by an address of the API, or by

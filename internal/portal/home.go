@@ -169,6 +169,7 @@ type keptPage struct {
 	Audio, Words, Turns string
 	Doors               []doorView
 	Others              string // who else holds the vault; empty for nobody
+	Frozen              []frozenView
 }
 
 func (p *portal) kept(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -192,6 +193,9 @@ func (p *portal) kept(w http.ResponseWriter, r *http.Request, v *visit) error {
 	}
 	for _, b := range bindings {
 		page.Doors = append(page.Doors, p.doorView(v, b))
+	}
+	if page.Frozen, err = p.frozen(r.Context(), v, v.room); err != nil {
+		return err
 	}
 	p.show(w, http.StatusOK, "kept", page)
 	return nil

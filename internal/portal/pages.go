@@ -104,6 +104,7 @@ type frame struct {
 	Here    string // the entry of the navigation that is this page
 	Failing string // a sentence where keeping fails
 	Live    bool   // the page polls
+	Again   int    // seconds until the page is asked for again; 0 for never
 	Zone    string // of the times on the page
 	notices
 }

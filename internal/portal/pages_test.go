@@ -185,10 +185,11 @@ func samples() []sample {
 		{"eraseall-vault", "eraseall", &eraseAllPage{frame: inVault("Erase everything", "erase"), Of: strings.Repeat("0f", 16), Count: 1, Recordings: "1 recording", Speech: "2.0 s", Size: "40 KB", Oldest: &old}},
 		{"eraseall-wrong", "eraseall", &eraseAllPage{frame: framed("Erase everything", "erase"), Count: 1, Recordings: countText(1, "recording"), Speech: "2.0 s", Size: "40 KB", Oldest: &old, Problem: wrong}},
 		{"eraseall-empty", "eraseall", &eraseAllPage{frame: framed("Erase everything", "erase")}},
-		{"receipt", "receipt", &receiptPage{framed("Erased", ""), strings.Repeat("0f", 16), 1700, "1,700 recordings", newest, 4212, at(day0.AddDate(0, 0, 7)), "hearkeep.local/4f1c\n4213\nqZ0Xh1n0a0h8mK4t6Zr2C9m0t7Q2m3rJ5k1y8w3b6eM=\n\n— hearkeep.local/4f1c Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n"}},
+		{"receipt", "receipt", &receiptPage{framed("Erased", ""), strings.Repeat("0f", 16), 1700, "1,700 recordings", newest, 4212, at(day0.AddDate(0, 0, 7)), false, true, "hearkeep.local/4f1c\n4213\nqZ0Xh1n0a0h8mK4t6Zr2C9m0t7Q2m3rJ5k1y8w3b6eM=\n\n— hearkeep.local/4f1c Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n"}},
 		{"receipt-bare", "receipt", &receiptPage{frame: framed("Erased", ""), Number: strings.Repeat("0f", 16), When: newest, KeysGone: newest}},
+		{"receipt-waits", "receipt", &receiptPage{frame: framed("Erased", ""), Number: strings.Repeat("0f", 16), When: newest, KeysGone: newest, KeysWait: true, KeysLater: true}},
 		{"kept", "kept", &keptPage{framed("What is kept", "kept"), "1,700 recordings", "104.1 MB", "1 h 53 min", &old, &newest, "90 days", "90 days", "1 day",
-			sampleDoors(), ""}},
+			sampleDoors(), "", sampleFrozen()}},
 		{"doors", "doors", &doorsPage{frame: framed("Doors", "doors"), Doors: sampleDoors()[:5], Ended: sampleDoors()[5:], Listening: 3, Active: 4, Browser: true}},
 		{"doors-vaults", "doors", &doorsPage{frame: inVault("Doors", "doors"), Doors: sampleDoors()[:5], Ended: sampleDoors()[5:], Listening: 3, Active: 4, Browser: true,
 			Moved: &movedView{nasty, sampleVaults()[0]}}},
@@ -211,6 +212,7 @@ func samples() []sample {
 	}
 	all = append(all, accountSamples(wrong, groups)...)
 	all = append(all, houseSamples(wrong)...)
+	all = append(all, rightsSamples(wrong)...)
 	for _, err := range []error{
 		errNowhere, errSignIn, errTooLarge(32 << 20), errors.New("a chain"),
 		hearkeep.Errorf(hearkeep.Invalid, "%s", nasty).WithHint("%s", nasty),

@@ -2,7 +2,7 @@
 // pages, and the few JSON routes that `hearkeep pair` and `hearkeep say` call.
 //
 // It keeps nothing but the pairing codes that it has shown and that nobody
-// has used yet, in memory. It promises that every route stands in the one
+// has used yet, and which archives are being prepared, in memory. It promises that every route stands in the one
 // table of routes.go with who may call it; that what is missing and what is
 // somebody else's answer the same bytes; that every page works without
 // JavaScript, loads nothing from elsewhere, and is stored nowhere; and that a
@@ -33,19 +33,24 @@ import (
 	"github.com/hearkeep/hearkeep/internal/act"
 	"github.com/hearkeep/hearkeep/internal/hear"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/rights"
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
 
 // Config is what the portal stands on. All fields are required but Doors,
-// Hosts, Ending, Trust, Zone and Now.
+// Operator, Hosts, Ending, Trust, Zone and Now.
 type Config struct {
 	Identity *identity.Desk
 	Keep     *vault.Keep
 	Ear      *hear.Ear
 	Act      *act.Desk
 	Ledger   Checkpointer
+	Rights   *rights.Desk
 	Log      *slog.Logger
 
+	// Operator says that there is a page of clocks and counts for whoever runs
+	// the keep (/operator).
+	Operator bool
 	// Doors listens for doors that others connect to; nil where nothing does.
 	Doors Listeners
 	// Origin is where people reach the portal, such as http://localhost:8484.
@@ -81,6 +86,10 @@ type portal struct {
 	codes  codes
 	seats  *seats // for sound that is in memory
 	api    *document
+
+	preparing *preparations
+	downloads *places
+	redeeming *places // codes that are looked up
 }
 
 // uploadsAtOnce bounds the memory that uploads take: each is held whole, since
@@ -117,6 +126,10 @@ func New(c Config) (http.Handler, error) {
 		pages:  pages,
 		codes:  codes{now: c.Now},
 		seats:  newSeats(uploadsAtOnce, uploadsOfOne),
+
+		preparing: newPreparations(c.Now),
+		downloads: newPlaces(downloadsAtOnce, downloadsOfOne),
+		redeeming: newPlaces(redeemsAtOnce, redeemsOfOne),
 	}
 	rows := p.routes()
 	if p.api, err = newDocument(rows); err != nil {

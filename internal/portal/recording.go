@@ -25,6 +25,12 @@ type recordingPage struct {
 	Number  uint64
 	Kind    string      // of door
 	Others  []vaultView // where it can be moved
+	Frozen  *frozenView // what freezes it; nil for nothing
+	Done    string
+	Correct bool // its words can be corrected
+	// Corrected says that the words are its keyholder's; empty where they are
+	// as they were made out.
+	Corrected string
 }
 
 type slotView struct{ Name, Spoken, Value string }
@@ -50,6 +56,12 @@ func (p *portal) recording(w http.ResponseWriter, r *http.Request, v *visit) err
 		}
 		page.Wave = wavePath(peaks)
 	}
+	if page.Frozen, err = p.freezing(r.Context(), v, it); err != nil {
+		return err
+	}
+	if r.URL.Query().Get("done") == "corrected" {
+		page.Done = "The words are corrected. Those before are destroyed."
+	}
 	p.show(w, http.StatusOK, "recording", page)
 	return nil
 }
@@ -59,6 +71,7 @@ func (p *portal) recordingPage(v *visit, it vault.Item) *recordingPage {
 		frame: p.frameOf(v, "Recording", ""), row: p.row(it),
 		Until: p.clock(it.Until), KeptFor: spanText(it.Until.Sub(it.Start).Round(24 * time.Hour)),
 		Number: uint64(it.Number), Kind: sourceKind(it.Source), Others: v.others(),
+		Correct: it.HasWords && !it.Damaged,
 	}
 	if !it.HasTurn {
 		return page

@@ -37,6 +37,14 @@ type route struct {
 	// admin is somebody signed in who is an admin of their household. It is
 	// given no Room: managing a household opens nothing.
 	admin func(http.ResponseWriter, *http.Request, identity.Verified) error
+	// fetching has a ticket that a one-time code gave: leave to fetch one sealed
+	// archive, and nothing else.
+	fetching func(w http.ResponseWriter, r *http.Request, ticket string) error
+	// operating takes an operator's link that is in force.
+	operating func(w http.ResponseWriter, r *http.Request, link string) error
+	// operator is a browser that used one. It is nobody's, and is given nothing
+	// that opens anything. To all others it is not there.
+	operator func(http.ResponseWriter, *http.Request) error
 	// device has a device token; the Inbox adds and cannot read.
 	device func(http.ResponseWriter, *http.Request, *vault.Inbox) error
 	// api is a terminal, a program or a browser that has what scope says, on
@@ -72,6 +80,12 @@ const (
 	channel    object = "channel"    // {id}, where letters to the caller go
 	session    object = "session"    // {id}, one of the caller's
 	token      object = "token"      // {id}, an API token of the caller's
+
+	request     object = "request"     // {id}, a request of the caller's
+	archive     object = "archive"     // {id}, an open archive that the caller's session prepared
+	restriction object = "restriction" // {id}, of a vault that the caller holds
+	ticket      object = "ticket"      // leave to fetch a sealed archive
+	clocks      object = "clocks"      // of all requests, with no name and no content
 )
 
 // What a session that was left open must not do: both outlive it.
@@ -89,7 +103,7 @@ const (
 
 // routes is the one table. archtest refuses a mux.Handle outside this file.
 func (p *portal) routes() []route {
-	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.apiRoutes(), []route{
+	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.rightsRoutes(), p.operatorRoutes(), p.apiRoutes(), p.apiRightsRoutes(), []route{
 		{method: "", pattern: "/", anyone: p.nowhere},
 	})
 }
@@ -282,6 +296,19 @@ func (p *portal) serve(row route) http.Handler {
 			link := r.PathValue("secret")
 			if _, err = p.Identity.FarewellLink(r.Context(), link); err == nil {
 				err = row.leaving(w, r, link)
+			}
+		case row.fetching != nil:
+			err = p.withTicket(w, r, row)
+		case row.operating != nil:
+			link := r.PathValue("secret")
+			if !p.Operator {
+				err = errNowhere
+			} else if err = p.Identity.CheckOperatorLink(r.Context(), link); err == nil {
+				err = row.operating(w, r, link)
+			}
+		case row.operator != nil:
+			if err = p.asOperator(r); err == nil {
+				err = row.operator(w, r)
 			}
 		case row.keyholder != nil, row.admin != nil:
 			err = p.signedIn(w, r, row)

@@ -79,6 +79,12 @@ func mayCall(row route) string {
 		return "whoever has an invitation’s link"
 	case row.leaving != nil:
 		return "whoever has a farewell’s link"
+	case row.fetching != nil:
+		return "whoever has the ticket of a one-time code"
+	case row.operating != nil:
+		return "whoever has an operator’s link"
+	case row.operator != nil:
+		return "a browser that used an operator’s link"
 	case row.device != nil:
 		return "a device, with its token"
 	case row.admin != nil, row.admins:

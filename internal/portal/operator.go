@@ -1,0 +1,162 @@
+package portal
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/rights"
+)
+
+// operatorCookie marks the browser of whoever runs the keep. It is no session:
+// it shows clocks and counts, and opens nothing.
+const operatorCookie = "hearkeep-operator"
+
+// asOperator admits the browser that used an operator's link. To all others,
+// and where there is no operator's page, there is nothing.
+func (p *portal) asOperator(r *http.Request) error {
+	if !p.Operator {
+		return errNowhere
+	}
+	c, err := r.Cookie(p.cookieName(operatorCookie))
+	if err != nil {
+		return errNowhere
+	}
+	if err := p.Identity.Operator(r.Context(), c.Value); err != nil {
+		if hearkeep.CodeOf(err) == hearkeep.NotFound {
+			return errNowhere
+		}
+		return err
+	}
+	return nil
+}
+
+// operatorPage is clocks and counts: no name, no account, no content, nothing
+// to download, and one control.
+type operatorPage struct {
+	frame
+	Clocks       []clockView
+	Counts       []countView
+	Claims       int
+	Reports      int
+	Restrictions int
+	Most         bool // there are more clocks than the page shows
+	Done         string
+	Problem      *problem
+}
+
+// clockView is a request as whoever runs the keep sees it.
+type clockView struct {
+	ID       string
+	Kind     hearkeep.RequestKind
+	State    string
+	Via      hearkeep.Via
+	Received clock
+	Due      clock
+	Left     string
+	Late     bool
+	Extended *clock
+}
+
+type countView struct {
+	Kind  hearkeep.RequestKind
+	State string
+	N     int
+}
+
+// mostClocks is how many the overview has at most.
+const mostClocks = 500
+
+func (p *portal) operator(w http.ResponseWriter, r *http.Request) error {
+	page, err := p.operatorPage(r.Context())
+	if err != nil {
+		return err
+	}
+	if r.URL.Query().Get("done") == "extended" {
+		page.Done = "It has two more months. Its person is told, with the reasons."
+	}
+	p.show(w, http.StatusOK, "operator", page)
+	return nil
+}
+
+func (p *portal) operatorPage(ctx context.Context) (*operatorPage, error) {
+	all, err := p.Rights.Overview(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page := &operatorPage{
+		frame: p.frame("Requests"), Claims: all.Claims, Reports: all.Reports, Restrictions: all.Restrictions, Most: len(all.Clocks) >= mostClocks,
+	}
+	for _, c := range all.Clocks {
+		page.Clocks = append(page.Clocks, p.clockView(c))
+	}
+	for _, c := range all.Counts {
+		page.Counts = append(page.Counts, countView{c.Kind, stateShort(c.State), c.N})
+	}
+	return page, nil
+}
+
+func (p *portal) clockView(c rights.Clock) clockView {
+	v := clockView{
+		ID: c.ID.String(), Kind: c.Kind, State: stateShort(c.State), Via: c.Via,
+		Received: p.clock(c.Received), Due: p.clock(c.Due), Extended: p.clockOf(c.Extended),
+	}
+	v.Left, v.Late = p.left(c.Due)
+	return v
+}
+
+// stateShort is a state to whoever only watches the clock.
+func stateShort(s hearkeep.RequestState) string {
+	if s == hearkeep.RequestAsked {
+		return "to be confirmed"
+	}
+	return string(s)
+}
+
+// extend gives a request two more months, with reasons.
+func (p *portal) extend(w http.ResponseWriter, r *http.Request) error {
+	if err := form(r); err != nil {
+		return err
+	}
+	id, err := hearkeep.ParseID[hearkeep.RequestID](r.PostFormValue("request"))
+	if err == nil {
+		_, err = p.Rights.Extend(context.WithoutCancel(r.Context()), id, strings.TrimSpace(r.PostFormValue("reason")))
+	}
+	if pr := mendable(err); pr != nil {
+		page, pageErr := p.operatorPage(r.Context())
+		if pageErr != nil {
+			return pageErr
+		}
+		page.Problem = pr
+		p.show(w, pr.Status, "operator", page)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/operator?done=extended", http.StatusSeeOther)
+	return nil
+}
+
+// operatorLinkPage asks for one click, so that what only looks at links uses
+// none up.
+type operatorLinkPage struct {
+	frame
+	Link string
+}
+
+func (p *portal) operatorForm(w http.ResponseWriter, _ *http.Request, link string) error {
+	p.show(w, http.StatusOK, "operatorlink", &operatorLinkPage{p.frame("The operator’s page"), link})
+	return nil
+}
+
+func (p *portal) beOperator(w http.ResponseWriter, r *http.Request, link string) error {
+	cookie, expires, err := p.Identity.UseOperatorLink(context.WithoutCancel(r.Context()), link)
+	if err != nil {
+		return err
+	}
+	p.setCookie(w, operatorCookie, cookie, expires)
+	http.Redirect(w, r, "/operator", http.StatusSeeOther)
+	return nil
+}
