@@ -73,7 +73,7 @@ func (o *opened) seal() {
 		}
 	}
 	o.bodies[manifestName] = payload.String()
-	o.bodies[infoName] = fmt.Sprintf("Payload-Oxum: %d.%d\n", octets, streams)
+	o.bodies[infoName] = fmt.Sprintf("Bagging-Date: 2026-11-22\nPayload-Oxum: %d.%d\n", octets, streams)
 	for _, name := range o.names {
 		if !strings.HasPrefix(name, "data/") && name != tagManifestName {
 			line(&tags, name)
