@@ -1,5 +1,6 @@
 // Package act does what was asked: timers and alarms, time and date, "delete
-// what I just said", "what do you keep of me".
+// what I just said", "what do you keep of me"; and starts the requests that
+// the law gives people, for their person to confirm.
 //
 // It keeps timers and alarms, at most MaxTimers of a vault, so that they
 // survive a restart; all that they say (name, time, place) is sealed under
@@ -48,6 +49,14 @@ type Counter interface {
 	Kept(ctx context.Context, vault hearkeep.VaultID) (store.Totals, time.Duration, error)
 }
 
+// Requester notes that somebody asked, at a door, for what the law gives them:
+// the vault's keyholders sign in to confirm it. Waiting counts their requests
+// that are not answered yet. It hands nothing over and erases nothing.
+type Requester interface {
+	Spoken(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, kind hearkeep.RequestKind) error
+	Waiting(ctx context.Context, vault hearkeep.VaultID) (int, error)
+}
+
 // Ringer makes a sound where a timer was set. Ring is called on a goroutine of
 // its own and may ring until ctx is done: when somebody stopped it, when
 // RingFor is over, or when the program ends.
@@ -74,6 +83,7 @@ type Config struct {
 	Location  *time.Location // of the home; nil is UTC
 	Forgetter Forgetter
 	Counter   Counter
+	Requester Requester
 	Ringer    Ringer
 	Log       *slog.Logger // nil logs nowhere
 }
@@ -209,6 +219,11 @@ func orders() map[string]order {
 		"HearkeepHelp":        {(*Desk).sayWhatIDo, false},
 		"HearkeepForgetLast":  {(*Desk).forgetLast, false},
 		"HearkeepWhatIsKept":  {(*Desk).whatIsKept, false},
+
+		"HearkeepRequestCopy":      {(*Desk).askCopy, false},
+		"HearkeepRequestErasure":   {(*Desk).askErasure, false},
+		"HearkeepRequestObjection": {(*Desk).askToStop, false},
+		"HearkeepRequestStatus":    {(*Desk).requestStatus, false},
 	}
 }
 

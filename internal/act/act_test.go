@@ -31,6 +31,8 @@ type home struct {
 	forget forgetter
 	count  counter
 
+	request requester
+
 	mu   sync.Mutex
 	rang []act.Ringing
 	over map[hearkeep.TimerID]bool
@@ -49,6 +51,21 @@ func (f *forgetter) ForgetLast(_ context.Context, _ hearkeep.VaultID, b hearkeep
 		f.erase()
 	}
 	return f.receipt, f.err
+}
+
+// requester remembers which requests were spoken.
+type requester struct {
+	asked []hearkeep.RequestKind
+	err   error
+}
+
+func (r *requester) Spoken(_ context.Context, _ hearkeep.VaultID, _ hearkeep.BindingID, kind hearkeep.RequestKind) error {
+	r.asked = append(r.asked, kind)
+	return r.err
+}
+
+func (r *requester) Waiting(context.Context, hearkeep.VaultID) (int, error) {
+	return len(r.asked), r.err
 }
 
 type counter struct {
@@ -96,7 +113,7 @@ func (h *home) start() {
 		h.t.Fatal(err)
 	}
 	desk, err := act.New(context.Background(), act.Config{Store: s, House: h.house, Location: h.in,
-		Forgetter: &h.forget, Counter: &h.count, Ringer: h})
+		Forgetter: &h.forget, Counter: &h.count, Requester: &h.request, Ringer: h})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -246,6 +246,18 @@ func TestPrivacyByVoice(t *testing.T) {
 		h.says(true, "I keep forty-two recordings in this vault, the oldest from the third of March 1999. Each is deleted after ninety days.", "HearkeepWhatIsKept")
 		h.count = counter{store.Totals{Recordings: 1, Oldest: time.Now()}, 24 * time.Hour}
 		h.says(true, "I keep one recording in this vault, from today. It is deleted after twenty-four hours.", "HearkeepWhatIsKept")
+		h.says(true, "No request waits.", "HearkeepRequestStatus")
+		h.says(true, "I noted that you want a copy of all that is kept. Sign in to confirm it, and it is yours to fetch there.", "HearkeepRequestCopy")
+		h.says(true, "There is a request that waits; sign in to see how it goes.", "HearkeepRequestStatus")
+		h.says(true, "I noted that you want what is kept to be deleted. Sign in to confirm it; nothing is deleted before. For the last thing alone, say: delete what I just said.", "HearkeepRequestErasure")
+		h.says(true, "I noted that nothing is to be kept of what you say. Sign in to confirm it.", "HearkeepRequestObjection")
+		h.says(true, "There are three requests that wait; sign in to see how they go.", "HearkeepRequestStatus")
+		h.request.err = fmt.Errorf("rights: disk")
+		for _, intent := range []string{"HearkeepRequestCopy", "HearkeepRequestStatus"} {
+			if _, err := h.Do(t.Context(), act.Order{Intent: intent, Vault: h.vault, Binding: h.binding}); err == nil {
+				t.Errorf("%s: what failed was reported as done", intent)
+			}
+		}
 		h.says(true, "It is one o'clock in the morning.", "HassGetCurrentTime")
 		h.says(true, "It is Saturday, the first of January.", "HassGetCurrentDate")
 	})
@@ -258,6 +270,9 @@ func TestWithoutHelpers(t *testing.T) {
 	for intent, want := range map[string]string{
 		"HearkeepForgetLast": "I cannot delete recordings from here.",
 		"HearkeepWhatIsKept": "I cannot count the recordings from here.",
+
+		"HearkeepRequestErasure": "I cannot take requests from here.",
+		"HearkeepRequestStatus":  "I cannot take requests from here.",
 	} {
 		got, err := d.Do(t.Context(), act.Order{Intent: intent, Vault: vault})
 		if err != nil || got.OK || got.Answer.Reveal() != want {
