@@ -284,6 +284,16 @@ func verifierKey(skey string) (string, error) {
 	return note.NewEd25519VerifierKey(fields[2], public)
 }
 
+// SignedSize is how many entries a signed checkpoint of this log speaks of.
+func (l *Ledger) SignedSize(signed []byte) (int64, error) {
+	opened, err := note.Open(signed, l.known)
+	if err != nil {
+		return 0, fmt.Errorf("ledger: not a checkpoint of this log: %w", err)
+	}
+	size, _, err := parseCheckpoint(l.signer.Name(), opened.Text)
+	return size, err
+}
+
 // Sign signs a statement of this service under the ledger's key, as a C2SP
 // signed note. Its first line names what kind of statement it is, "hearkeep/"
 // and a word, so that none is ever taken for a checkpoint; it ends in a line
@@ -297,6 +307,16 @@ func (l *Ledger) Sign(text string) ([]byte, error) {
 		return nil, fmt.Errorf("ledger: sign: %w", err)
 	}
 	return signed, nil
+}
+
+// Statement returns the text of what Sign signed, and fails where that was not
+// signed by this log's key.
+func (l *Ledger) Statement(signed []byte) (string, error) {
+	opened, err := note.Open(signed, l.known)
+	if err != nil || !strings.HasPrefix(opened.Text, statement) {
+		return "", fmt.Errorf("ledger: not a statement of this service: %w", err)
+	}
+	return opened.Text, nil
 }
 
 // statement begins whatever Sign signs; no origin of a checkpoint begins so.

@@ -1,0 +1,261 @@
+package rights
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/archive"
+	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/store"
+)
+
+// Bounds of what is frozen at once. The oldest goes first.
+const (
+	frozenOfOne = 2
+	frozenInAll = 64
+	frozenLife  = 24 * time.Hour
+)
+
+// frozen is an archive that was planned and can be written. It holds no key
+// and no word.
+type frozen struct {
+	Open
+	account hearkeep.AccountID
+	request hearkeep.RequestID
+	of      string             // whose it is: a session, or a ticket's hash
+	sealed  *archive.SealedBag // nil of an open one
+	bag     *archive.Bag       // nil of a sealed one
+	content *content           // what a bag is made of
+	hash    [32]byte
+	ends    time.Time
+	given   []given // what it discloses, by vault
+
+	mu    sync.Mutex // held while its begin or its end is written down
+	begun bool
+	whole bool
+	sent  spans
+}
+
+// given is what an archive discloses of one vault.
+type given struct {
+	vault hearkeep.VaultID
+	count int
+	runs  []hearkeep.Run
+}
+
+// desk is what a Desk remembers.
+type desk struct {
+	mu        sync.Mutex
+	frozen    []*frozen // the oldest first
+	preparing map[hearkeep.AccountID]bool
+	wrong     allowance // of codes
+}
+
+// freeze remembers an archive, and forgets older ones beyond the bounds.
+func (d *Desk) freeze(f *frozen) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	own := 1
+	for _, o := range slices.Backward(slices.Clone(d.frozen)) {
+		if o.of != f.of {
+			continue
+		}
+		if own++; own > frozenOfOne {
+			d.frozen = slices.DeleteFunc(d.frozen, func(x *frozen) bool { return x == o })
+		}
+	}
+	d.frozen = append(d.frozen, f)
+	if over := len(d.frozen) - frozenInAll; over > 0 {
+		d.frozen = slices.Delete(d.frozen, 0, over)
+	}
+}
+
+// thawed finds a frozen archive that has not ended, nil for none.
+func (d *Desk) thawed(is func(*frozen) bool) *frozen {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, f := range slices.Backward(d.frozen) {
+		if is(f) && time.Now().Before(f.ends) {
+			return f
+		}
+	}
+	return nil
+}
+
+// drop forgets frozen archives.
+func (d *Desk) drop(is func(*frozen) bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.frozen = slices.DeleteFunc(d.frozen, func(f *frozen) bool { return is(f) })
+}
+
+// alone lets one archive of an account be prepared at a time: each reads all
+// that is kept.
+func (d *Desk) alone(account hearkeep.AccountID) (leave func(), err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.preparing[account] {
+		return nil, hearkeep.Errorf(hearkeep.Conflict, "An archive is being prepared already.").WithHint("Wait until it is there.")
+	}
+	d.preparing[account] = true
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.preparing, account)
+	}, nil
+}
+
+// begin writes down that an archive leaves, before its first byte does, once.
+// No entry, no archive.
+func (d *Desk) begin(ctx context.Context, f *frozen, by actor, first func(*store.Tx) error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.begun {
+		return nil
+	}
+	err := d.Store.Update(ctx, func(tx *store.Tx) error {
+		if err := first(tx); err != nil {
+			return err
+		}
+		row, err := tx.Rights.Request(ctx, f.account, f.request)
+		if err != nil {
+			return err
+		}
+		if err := d.check(&row); err != nil {
+			return errNothing(err)
+		}
+		err = tx.Rights.InsertArchive(ctx, store.Archive{
+			ID: f.ID, Request: f.request, Account: f.account, Sealed: f.sealed != nil, State: archiveBegun,
+			Count: f.Count, Bytes: f.Size, Hash: f.hash, Made: f.Made,
+		})
+		if err != nil {
+			return err
+		}
+		return d.take(ctx, tx, &row, stepDisclosed, by, f.entries(by, row)...)
+	})
+	if err == nil {
+		f.begun = true
+	}
+	return err
+}
+
+// how is how an archive is handed over.
+func (f *frozen) how() string {
+	if f.sealed != nil {
+		return "sealed"
+	}
+	return "open"
+}
+
+// States of archives.
+const (
+	archiveBegun   = "begun"
+	archiveWhole   = "whole"
+	archiveStopped = "stopped"
+)
+
+// entries is the disclosure in the ledger, one entry for each vault.
+func (f *frozen) entries(by actor, row store.Request) (entries []ledger.Entry) {
+	for _, g := range f.given {
+		e := by.entry(row, stepDisclosed)
+		e.Binding, e.Archive, e.Vault, e.Count, e.Items = nil, &f.ID, &g.vault, g.count, g.runs
+		e.Purpose += ", " + f.how()
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// sendTo counts what of an archive was written.
+type sendTo struct {
+	io.Writer
+	n int64
+}
+
+func (s *sendTo) Write(b []byte) (int, error) {
+	n, err := s.Writer.Write(b)
+	s.n += int64(n)
+	return n, err
+}
+
+// ended writes down that all of an archive was written, once, and answers its
+// request with that.
+func (d *Desk) ended(ctx context.Context, f *frozen, from, n int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sent.add(from, from+n)
+	if f.whole || !f.sent.cover(f.Size) {
+		return nil
+	}
+	err := d.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		row, err := tx.Rights.Request(ctx, f.account, f.request)
+		if err != nil {
+			return err
+		}
+		a, err := tx.Rights.Archive(ctx, f.account, f.ID)
+		if err != nil {
+			return err
+		}
+		a.State, a.Ended = archiveWhole, now()
+		if err := tx.Rights.SetArchive(ctx, a); err != nil || row.State.Ended() {
+			return err
+		}
+		if row.Answer, err = d.sign(d.answerOf(row, f)); err != nil {
+			return err
+		}
+		return d.take(ctx, tx, &row, stepAnswered, hearkeepItself())
+	})
+	if err == nil {
+		f.whole = true
+	}
+	return err
+}
+
+// answerOf says what was handed over.
+func (d *Desk) answerOf(row store.Request, f *frozen) *answer {
+	a := d.answerTo(row, "archive")
+	opens := "It opens on any computer, and is not protected any more: keep it safe."
+	if f.sealed != nil {
+		opens = "It opens with the recovery kit of the account, and with nothing else."
+	}
+	a.add("archive", f.ID, f.how(), hex.EncodeToString(f.hash[:]), f.Size)
+	for _, g := range f.given {
+		a.add("vault", g.vault, g.count)
+	}
+	a.say("All of what is kept of you was handed over, as one %s archive that was made on %s. It holds the recordings of %s. %s", f.how(), d.day(f.Made), some(len(f.given), "vault"), opens)
+	a.say("What it leaves out, and why, stands in it. The hash above is that of its manifest, so that it can be told from any other.")
+	return a
+}
+
+// spans are stretches of bytes, ascending, that neither touch nor overlap.
+type spans [][2]int64
+
+// maxSpans bounds what somebody who asks for single bytes makes us remember.
+const maxSpans = 4096
+
+func (s *spans) add(from, to int64) {
+	if from >= to {
+		return
+	}
+	var out spans
+	for _, o := range *s {
+		if o[1] < from || to < o[0] {
+			out = append(out, o)
+			continue
+		}
+		from, to = min(from, o[0]), max(to, o[1])
+	}
+	if len(out) == maxSpans {
+		return
+	}
+	at, _ := slices.BinarySearchFunc(out, from, func(o [2]int64, at int64) int { return cmp.Compare(o[0], at) })
+	*s = slices.Insert(out, at, [2]int64{from, to})
+}
+
+// cover reports whether all of [0, size) is in s.
+func (s spans) cover(size int64) bool { return len(s) == 1 && s[0] == [2]int64{0, size} }
