@@ -9,6 +9,7 @@ import (
 	"github.com/hearkeep/hearkeep/internal/hear"
 	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/portal"
+	"github.com/hearkeep/hearkeep/internal/rights"
 	"github.com/hearkeep/hearkeep/internal/speech"
 	"github.com/hearkeep/hearkeep/internal/understand"
 )
@@ -20,6 +21,7 @@ type rooms struct {
 	log    *slog.Logger
 
 	desk   *identity.Desk
+	rights *rights.Desk
 	engine *speech.Engine
 	acts   *act.Desk
 	ear    *hear.Ear
@@ -46,9 +48,13 @@ func openRooms(ctx context.Context, f *folder, zone *time.Location, wait time.Du
 	if err != nil {
 		return nil, err
 	}
+	r.rights = rights.New(rights.Config{
+		Store: f.pressing(), Keep: f.keep, Ledger: f.ledger, Letters: f.letters, House: f.house,
+		Origin: f.letters.Origin, Zone: zone, Wait: r.desk.Wait(), Log: log,
+	})
 	r.acts, err = act.New(ctx, act.Config{
 		Store: f.store, House: f.house, Location: zone, Log: log,
-		Forgetter: byVoice{f.keep}, Counter: byVoice{f.keep}, Ringer: ringer,
+		Forgetter: byVoice{f.keep}, Counter: byVoice{f.keep}, Requester: r.rights, Ringer: ringer,
 	})
 	if err != nil {
 		return nil, err
@@ -68,6 +74,6 @@ func (r *rooms) close() { r.engine.Close() }
 func (r *rooms) portal(origin string, trust *portal.Trust) portal.Config {
 	return portal.Config{
 		Identity: r.desk, Keep: r.folder.keep, Ear: r.ear, Doors: r.doors, Act: r.acts, Ledger: r.folder.ledger,
-		Log: r.log, Origin: origin, Trust: trust, Zone: r.zone,
+		Rights: r.rights, Log: r.log, Origin: origin, Trust: trust, Zone: r.zone,
 	}
 }
