@@ -214,8 +214,8 @@ func label(s string) string {
 	return s
 }
 
-// said is what was spoken; none where that is empty.
-func said(s string) hearkeep.Words {
+// Said is what was spoken, of bounded length; none where that is empty.
+func Said(s string) hearkeep.Words {
 	s = strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", ""))
 	if s == "" {
 		return hearkeep.Words{}

@@ -51,7 +51,7 @@ func (r *reader) csv(i int, f File, in io.Reader) (found int, err error) {
 		}
 		found++
 		it := Item{
-			Words: said(notHeard(cell(row, c.words))), Answer: said(cell(row, c.answer)), Device: strings.Clone(cell(row, c.device)),
+			Words: Said(notHeard(cell(row, c.words))), Answer: Said(cell(row, c.answer)), Device: strings.Clone(cell(row, c.device)),
 			Account: strings.Clone(cell(row, c.account)), Language: strings.Clone(cell(row, c.language)),
 		}
 		when := c.when(row)
@@ -202,7 +202,7 @@ func (r *reader) object(i int, f File, n int, entry row) (ok bool, err error) {
 		return false, nil
 	}
 	it := Item{
-		Words: said(notHeard(cell(values, c.words))), Answer: said(cell(values, c.answer)), Device: cell(values, c.device),
+		Words: Said(notHeard(cell(values, c.words))), Answer: Said(cell(values, c.answer)), Device: cell(values, c.device),
 		Account: cell(values, c.account), Language: cell(values, c.language),
 	}
 	when := c.when(values)
@@ -252,7 +252,7 @@ func (r *reader) activity(i int, f File, a activity) error {
 	r.voice = true
 	it := Item{Device: label(a.Header)}
 	if spoke != "" {
-		it.Words = said(a.Title[len(spoke):])
+		it.Words = Said(a.Title[len(spoke):])
 	}
 	for _, d := range a.Details {
 		if !strings.HasPrefix(d.Name, "From Google") && d.Name != "" {
@@ -265,7 +265,7 @@ func (r *reader) activity(i int, f File, a activity) error {
 			answer = append(answer, s.Name)
 		}
 	}
-	it.Answer = said(strings.Join(answer, "\n"))
+	it.Answer = Said(strings.Join(answer, "\n"))
 	it.Time, _ = parseTime(a.Time, dayFirst, r.zone)
 	refs := a.AudioFiles
 	if len(refs) == 0 {

@@ -115,10 +115,10 @@ func (r *reader) ownRecordings(ctx context.Context, bag int, d *json.Decoder, li
 		}
 		it := Item{File: -1, List: bag, Device: label(rec.From), TimeFrom: FromList}
 		if rec.Words != nil {
-			it.Words = said(*rec.Words)
+			it.Words = Said(*rec.Words)
 		}
 		if rec.Turn != nil {
-			it.Answer = said(rec.Turn.Answer)
+			it.Answer = Said(rec.Turn.Answer)
 		}
 		var err error
 		if it.Time, err = time.Parse(time.RFC3339Nano, rec.Start); err != nil {
@@ -172,4 +172,3 @@ func sumOf(s string) *[32]byte {
 	}
 	return sum
 }
-

@@ -259,7 +259,7 @@ func (r *reader) alone() error {
 		if _, taken := r.claimed[i]; taken {
 			continue
 		}
-		it := Item{File: i, List: -1, Words: said(wordsInName(strings.TrimSuffix(f.base(), path.Ext(f.Name))))}
+		it := Item{File: i, List: -1, Words: Said(wordsInName(strings.TrimSuffix(f.base(), path.Ext(f.Name))))}
 		if err := r.add(it); err != nil {
 			return err
 		}

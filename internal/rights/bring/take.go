@@ -34,8 +34,8 @@ func Take(provider string, it Item, data []byte) (vault.Brought, error) {
 		ID: hearkeep.NewID[hearkeep.RecordingID](), Start: it.Time, Words: it.Words, HasWords: !it.Words.IsEmpty(),
 		Turn: hearkeep.Turn{Answer: it.Answer, Note: note(provider, it)},
 	}}
-	if b.Start.IsZero() {
-		b.Start = time.Now()
+	if now := time.Now(); b.Start.IsZero() || b.Start.After(now) { // a clock that went wrong there
+		b.Start = now
 	}
 	if len(data) == 0 {
 		return b, nil
