@@ -238,6 +238,9 @@ func (k *Keep) eraseOnce(ctx context.Context, e store.Erasure, entry ledger.Entr
 
 // finish applies an erasure. It may be repeated: what is gone is gone.
 func (k *Keep) finish(ctx context.Context, e store.Erasure, entry ledger.Entry) (store.Erasure, error) {
+	if e.Below > 0 {
+		return k.forgetBelow(ctx, e, entry)
+	}
 	var gone []store.Recording
 	k.silence(e)
 	k.underErasure(e.Recordings, true)
@@ -247,6 +250,9 @@ func (k *Keep) finish(ctx context.Context, e store.Erasure, entry ledger.Entry) 
 	err := k.store.Update(ctx, func(tx *store.Tx) error {
 		var err error
 		if gone, err = deleteRows(ctx, tx, e); err != nil {
+			return err
+		}
+		if err := liftGone(ctx, tx, e.Vault, gone, e.At); err != nil {
 			return err
 		}
 		if len(e.Parts) == 0 { // what another erasure took first is not counted twice

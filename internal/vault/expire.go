@@ -15,10 +15,11 @@ import (
 
 // Expire forgets the parts whose time is over, and returns how many
 // recordings it touched. A crash leaves the rest due. It also removes API
-// tokens whose time is over, and finishes moves that stand half done.
+// tokens whose time is over, and finishes moves and corrections that stand half
+// done.
 func (k *Keep) Expire(ctx context.Context, now time.Time) (int, error) {
 	touched, err := k.expireParts(ctx, now)
-	return touched, errors.Join(err, k.finishMoves(ctx), k.expireTokens(ctx, now))
+	return touched, errors.Join(err, k.finishMoves(ctx), k.finishCorrections(ctx), k.expireTokens(ctx, now))
 }
 
 // expireTokens tidies up: Program refuses such a token by itself.
@@ -51,12 +52,19 @@ func (k *Keep) expireParts(ctx context.Context, now time.Time) (int, error) {
 		for _, e := range expiries(due, now) {
 			vault := e.Vault
 			entry := ledger.Entry{Kind: ledger.KindExpired, Role: hearkeep.RoleSystem, Vault: &vault, Purpose: "retention"}
-			if _, err := k.finish(ctx, e, entry); err != nil {
+			if err := k.expireOne(ctx, e, entry); err != nil {
 				return touched, fmt.Errorf("vault: expire in %s: %w", e.Vault, err)
 			}
 			touched += len(e.Recordings)
 		}
 	}
+}
+
+func (k *Keep) expireOne(ctx context.Context, e store.Erasure, entry ledger.Entry) error {
+	k.moving.RLock()
+	defer k.moving.RUnlock()
+	_, err := k.finish(ctx, e, entry)
+	return err
 }
 
 // dropOldEnvelopes forgets keys of envelopes whose hour is over, used or not.

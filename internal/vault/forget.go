@@ -76,7 +76,7 @@ func (k *Keep) depart(ctx context.Context, tx *store.Tx, l lineage, d store.Depa
 	if err := tx.Vaults.PutDeparture(ctx, d); err != nil {
 		return err
 	}
-	if err := letGo(ctx, tx, d.Vault, d.Account); err != nil {
+	if err := k.letGo(ctx, tx, d.Vault, d.Account); err != nil {
 		return err
 	}
 	if err := k.endInvitations(ctx, tx, l.vault); err != nil {
@@ -89,8 +89,12 @@ func (k *Keep) depart(ctx context.Context, tx *store.Tx, l lineage, d store.Depa
 	return k.tell(ctx, tx, entries, accountsOf(l.holders()), letter)
 }
 
-// letGo removes an account's keys to a vault, and those of its programs.
-func letGo(ctx context.Context, tx *store.Tx, vault hearkeep.VaultID, account hearkeep.AccountID) error {
+// letGo removes an account's keys to a vault, those of its programs, and what
+// it had frozen there.
+func (k *Keep) letGo(ctx context.Context, tx *store.Tx, vault hearkeep.VaultID, account hearkeep.AccountID) error {
+	if err := k.liftOf(ctx, tx, vault, account); err != nil {
+		return err
+	}
 	if err := tx.Vaults.DeleteKeyholder(ctx, vault, account); err != nil {
 		return err
 	}
@@ -283,7 +287,7 @@ func (k *Keep) forgetOne(ctx context.Context, account hearkeep.AccountID, vault 
 		if _, err := tx.Vaults.DeleteAPITokensOf(ctx, vault); err != nil {
 			return err
 		}
-		if err := letGo(ctx, tx, vault, account); err != nil {
+		if err := k.letGo(ctx, tx, vault, account); err != nil {
 			return err
 		}
 		entry.Kind, entry.Purpose = ledger.KindKeys, "vault ended"

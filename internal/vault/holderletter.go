@@ -126,3 +126,15 @@ func letterTakenOver(vault, by string) hearkeep.Letter {
 		Text: fmt.Sprintf("%s took %s over. It opens for nobody else any more.", by, vault),
 	}
 }
+
+func letterMissing(vault string, count int) hearkeep.Letter {
+	what := fmt.Sprintf("%d recordings were begun and are not there", count)
+	if count == 1 {
+		what = "one recording was begun and is not there"
+	}
+	return hearkeep.Letter{
+		Topic: "numbers missing", Subject: "Something that was begun is not in your keep",
+		Text: fmt.Sprintf("Hearkeep numbers what each door keeps, without a gap. When it started just now, it looked at %s: %s.\n\nWhere the power failed, or the machine stopped, while something was being kept, a few such numbers are normal, and nothing else is lost. Where it did not, or where they are many, somebody may have taken recordings away: ask whoever runs this keep. That it happened is written down.",
+			vault, what),
+	}
+}

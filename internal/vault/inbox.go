@@ -172,11 +172,16 @@ var ErrRule = hearkeep.Errorf(hearkeep.Forbidden, "Nothing is kept here.")
 // keys, then row. Where it fails, the number that was handed out is accounted
 // for as a failed keep, and nothing else stays.
 func (in *Inbox) Keep(ctx context.Context, t Taken) error {
+	return in.keepAnd(ctx, t, func(context.Context, *store.Tx) error { return nil })
+}
+
+// keepAnd is Keep, and what is done in the transaction that keeps.
+func (in *Inbox) keepAnd(ctx context.Context, t Taken, and func(context.Context, *store.Tx) error) error {
 	in, err := in.Again(ctx)
 	if err != nil {
 		return err
 	}
-	if in.Keeps(t.Start) == hearkeep.KeepNothing {
+	if in.Keeps(in.comes(t)) == hearkeep.KeepNothing {
 		return ErrRule
 	}
 	k := in.keep
@@ -192,9 +197,12 @@ func (in *Inbox) Keep(ctx context.Context, t Taken) error {
 	if err != nil {
 		return in.failed(fmt.Errorf("vault: number for %s: %w", t.ID, err))
 	}
-	rec, err := in.store(ctx, t, number)
+	rec, err := in.store(ctx, t, number, and)
 	if err != nil {
 		in.undo(t.ID, number)
+		if errors.Is(err, errBrought) {
+			return err
+		}
 		if errors.Is(err, ErrRule) || errors.Is(err, errForgotten) {
 			return ErrRule
 		}
@@ -229,7 +237,17 @@ func (in *Inbox) handOut(ctx context.Context) (hearkeep.Number, error) {
 	})
 }
 
-func (in *Inbox) store(ctx context.Context, t Taken, number hearkeep.Number) (store.Recording, error) {
+// comes is when a recording comes to the door: as it is said, but for what is
+// brought from elsewhere, which comes now.
+func (in *Inbox) comes(t Taken) time.Time {
+	if in.binding.Source == hearkeep.SourceImport {
+		return time.Now()
+	}
+	return t.Start
+}
+
+func (in *Inbox) store(ctx context.Context, t Taken, number hearkeep.Number, and func(context.Context, *store.Tx) error) (store.Recording, error) {
+	comes := in.comes(t)
 	env, err := in.envelope(ctx)
 	if err != nil {
 		return store.Recording{}, err
@@ -256,10 +274,13 @@ func (in *Inbox) store(ctx context.Context, t Taken, number hearkeep.Number) (st
 		if err := in.unchanged(ctx, tx); err != nil {
 			return err
 		}
-		if in.keep.forgot(rec.Vault, rec.Start) {
+		if in.keep.forgot(rec.Vault, comes) {
 			return errForgotten
 		}
-		return tx.Vaults.InsertRecording(ctx, rec, parts)
+		if err := tx.Vaults.InsertRecording(ctx, rec, parts); err != nil {
+			return err
+		}
+		return and(ctx, tx)
 	})
 }
 
@@ -305,7 +326,7 @@ func (in *Inbox) seal(ctx context.Context, env envelope, rec store.Recording, t 
 		parts []store.Part
 		keys  []store.PartKey
 		audio []byte
-		all   = in.Keeps(t.Start) == hearkeep.KeepAll
+		all   = in.Keeps(in.comes(t)) == hearkeep.KeepAll
 	)
 	for _, p := range []struct {
 		part  hearkeep.Part
@@ -358,54 +379,6 @@ func partContext(rec store.Recording, vault hearkeep.VaultID, part hearkeep.Part
 
 func envelopeContext(rec store.Recording, vault hearkeep.VaultID) seal.EnvelopeContext {
 	return seal.EnvelopeContext{Vault: vault, Generation: rec.Generation, Envelope: rec.Envelope, Binding: rec.Binding}
-}
-
-// An envelope ends at one hour, 2^20 recordings, a restart, an unbinding or a
-// new generation (DESIGN "Keys").
-const (
-	envelopeLife = time.Hour
-	envelopeMax  = 1 << 20
-)
-
-type envelope struct {
-	key     seal.EnvelopeKey
-	context seal.EnvelopeContext
-	made    time.Time
-	count   int
-}
-
-// envelope returns the binding's current envelope key, or makes one and
-// stores its wrap before it is used.
-func (in *Inbox) envelope(ctx context.Context) (envelope, error) {
-	k := in.keep
-	if e, ok := k.currentEnvelope(in.binding.ID, in.pin.Generation); ok {
-		return e, nil
-	}
-	c := seal.EnvelopeContext{Vault: in.binding.Vault, Generation: in.pin.Generation, Envelope: hearkeep.NewID[hearkeep.EnvelopeID](), Binding: in.binding.ID}
-	key, wrap, err := seal.NewEnvelope(in.pin.Public, c)
-	if err != nil {
-		return envelope{}, err
-	}
-	if err := k.store.Keys().PutEnvelope(ctx, c.Vault, c.Envelope, wrap); err != nil {
-		return envelope{}, err
-	}
-	e := &envelope{key: key, context: c, made: time.Now(), count: 1}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.envelopes[in.binding.ID] = e
-	return *e, nil
-}
-
-func (k *Keep) currentEnvelope(binding hearkeep.BindingID, gen hearkeep.Generation) (envelope, bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	e := k.envelopes[binding]
-	if e == nil || e.context.Generation != gen || time.Since(e.made) >= envelopeLife || e.count >= envelopeMax {
-		delete(k.envelopes, binding)
-		return envelope{}, false
-	}
-	e.count++
-	return *e, true
 }
 
 // fly marks a recording as being kept, so that the sweep leaves it alone.

@@ -55,6 +55,9 @@ func Move(ctx context.Context, from, to *Room, ids ...hearkeep.RecordingID) (Rec
 	if err != nil {
 		return Receipt{}, err
 	}
+	if err := k.store.View(ctx, func(tx *store.Tx) error { return notFrozen(ctx, tx, from.vault.ID, recs...) }); err != nil {
+		return Receipt{}, err
+	}
 	if err := k.roomToKeep(); err != nil {
 		return Receipt{}, errNotMoved(0, len(recs), err)
 	}
@@ -321,6 +324,9 @@ func (m *move) insert(ctx context.Context, copies []moving) error {
 		}
 		job := moveJob{Vault: m.from.vault.ID}
 		for i, c := range copies {
+			if err := notFrozen(ctx, tx, m.from.vault.ID, c.was); err != nil { // since it was looked at
+				return err
+			}
 			_, err := tx.Vaults.Recording(ctx, m.from.vault.ID, c.was.ID)
 			if here[i] = err == nil; errors.Is(err, store.ErrNotFound) {
 				continue

@@ -117,11 +117,20 @@ func (r *Room) openParts(ctx context.Context, recs []store.Recording, part heark
 		if !ok {
 			continue
 		}
-		wrap, ok := wraps[rec.ID]
+		key, ok := wraps[rec.ID]
 		if !ok {
 			continue // its key is destroyed and its row is about to go
 		}
-		bytes, _, err := r.openSmall(ctx, rec, row, wrap.Wrap)
+		wrap, err := key.Wrap, error(nil)
+		if key.Version != row.Version { // its words are being corrected
+			if row, wrap, err = r.again(ctx, rec, part); errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+		}
+		var bytes []byte
+		if err == nil {
+			bytes, _, err = r.openSmall(ctx, rec, row, wrap)
+		}
 		if err != nil {
 			r.failed(ctx, string(part), []store.Recording{rec}, err)
 			out[rec.ID] = openedPart{state: partDamaged, until: row.Until}
@@ -130,6 +139,26 @@ func (r *Room) openParts(ctx context.Context, recs []store.Recording, part heark
 		out[rec.ID] = openedPart{partOpened, bytes, row.Until}
 	}
 	return out, nil
+}
+
+// again reads a part and the key of that version, of which a correction has
+// put another in its place between two looks.
+func (r *Room) again(ctx context.Context, rec store.Recording, part hearkeep.Part) (row store.Part, wrap []byte, err error) {
+	for range 3 {
+		var rows map[hearkeep.RecordingID]store.Part
+		if rows, err = r.partRows(ctx, []store.Recording{rec}, part); err != nil {
+			return row, nil, err
+		}
+		row, ok := rows[rec.ID]
+		if !ok {
+			return row, nil, store.ErrNotFound
+		}
+		wrap, err = r.keep.store.Keys().Part(ctx, r.vault.ID, rec.ID, part, row.Version)
+		if !errors.Is(err, store.ErrNotFound) {
+			return row, wrap, err
+		}
+	}
+	return row, nil, err
 }
 
 func (r *Room) partRows(ctx context.Context, recs []store.Recording, part hearkeep.Part) (rows map[hearkeep.RecordingID]store.Part, err error) {

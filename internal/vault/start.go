@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -33,7 +34,10 @@ func (k *Keep) finishErasures(ctx context.Context) error {
 }
 
 // accountForNumbers makes failed keeps of numbers that were handed out and
-// have neither a recording nor a tombstone.
+// have neither a recording nor a tombstone. A crash leaves such numbers; so
+// does whoever takes rows away and starts the program again. Nobody can tell
+// one from the other but who was there: the vault's keyholders are told, and a
+// report is opened.
 func (k *Keep) accountForNumbers(ctx context.Context) error {
 	var vaults []hearkeep.VaultID
 	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
@@ -51,21 +55,67 @@ func (k *Keep) accountForNumbers(ctx context.Context) error {
 		if len(gaps) == 0 {
 			continue
 		}
-		err = k.store.Update(ctx, func(tx *store.Tx) error {
-			if err := tx.Vaults.InsertTombstones(ctx, vault, hearkeep.OutcomeFailed, time.Now(), gaps); err != nil {
-				return err
-			}
-			_, err := k.ledger.Append(ctx, tx, ledger.Entry{
-				Kind: ledger.KindKeepFailed, Role: hearkeep.RoleSystem, Vault: &vault, Purpose: "found at start",
-				Count: len(gaps), Items: gaps,
-			})
-			return err
-		})
+		err = k.store.Update(ctx, func(tx *store.Tx) error { return k.missingAtStart(ctx, tx, vault, gaps) })
 		if err != nil {
 			return fmt.Errorf("numbers of %s: %w", vault, err)
 		}
 	}
 	return nil
+}
+
+// missingAtStart accounts for numbers that a start found missing.
+func (k *Keep) missingAtStart(ctx context.Context, tx *store.Tx, vault hearkeep.VaultID, gaps []hearkeep.Run) error {
+	now := time.Now()
+	if err := tx.Vaults.InsertTombstones(ctx, vault, hearkeep.OutcomeFailed, now, gaps); err != nil {
+		return err
+	}
+	v, err := tx.Vaults.Vault(ctx, vault)
+	if err != nil {
+		return err
+	}
+	holders, err := k.toldOf(ctx, tx, vault)
+	if err != nil {
+		return err
+	}
+	report := store.Report{ID: hearkeep.NewID[hearkeep.ReportID](), What: WhatAtStart, Vault: vault, Binding: gaps[0].Binding, At: now}
+	if len(holders) == 1 {
+		report.Account = holders[0]
+	}
+	if err := tx.Rights.InsertReport(ctx, report); err != nil {
+		return err
+	}
+	count := 0
+	for _, run := range gaps {
+		count += int(run.To - run.From + 1)
+	}
+	failed := ledger.Entry{Kind: ledger.KindKeepFailed, Role: hearkeep.RoleSystem, Vault: &vault, Purpose: "found at start", Count: count, Items: gaps}
+	reported := ledger.Entry{Kind: ledger.KindReported, Role: hearkeep.RoleSystem, Vault: &vault, Purpose: WhatAtStart, Count: count}
+	k.log.Warn("numbers were missing at start", "vault", vault, "numbers", count)
+	return k.tell(ctx, tx, []ledger.Entry{failed, reported}, holders, letterMissing(k.called(v), count))
+}
+
+// toldOf is who is told of what is wrong with a vault: who holds it or, where
+// that is not what was signed, whoever is pinned to any generation of it.
+func (k *Keep) toldOf(ctx context.Context, tx *store.Tx, vault hearkeep.VaultID) (accounts []hearkeep.AccountID, err error) {
+	l, err := k.lineage(ctx, tx, vault)
+	if err == nil {
+		return accountsOf(l.holders()), nil
+	}
+	if !errors.Is(err, errAltered) {
+		return nil, err
+	}
+	for _, g := range l.gens {
+		rows, err := tx.Vaults.Keyholders(ctx, vault, g.N)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if _, err := k.checkHolder(row); err == nil && !slices.Contains(accounts, row.Account) {
+				accounts = append(accounts, row.Account)
+			}
+		}
+	}
+	return accounts, nil
 }
 
 // Gaps returns the numbers that a vault's bindings handed out and that

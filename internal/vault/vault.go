@@ -57,7 +57,7 @@ type Keep struct {
 	watched  watched
 	listened listened
 	numbers  numbers
-	moving   sync.RWMutex // held for writing while recordings are in two vaults, for reading while some are erased
+	moving   sync.RWMutex // held for writing while recordings are in two vaults or words in two versions, for reading while some are erased
 
 	mu        sync.Mutex
 	reached   map[hearkeep.VaultID]reached
@@ -90,6 +90,9 @@ func Open(ctx context.Context, c Config) (*Keep, error) {
 		forgotten: map[hearkeep.VaultID]time.Time{},
 		erased:    map[hearkeep.RecordingID]time.Time{},
 		erasing:   map[hearkeep.RecordingID]struct{}{},
+	}
+	if err := k.finishCorrections(ctx); err != nil {
+		return nil, fmt.Errorf("vault: finish corrections: %w", err)
 	}
 	if err := k.finishErasures(ctx); err != nil {
 		return nil, fmt.Errorf("vault: finish erasures: %w", err)

@@ -14,7 +14,7 @@ import (
 
 // Event is what happened in a vault.
 type Event struct {
-	Kind       string // "kept", "erased", "opened"
+	Kind       string // "kept", "erased", "opened", "corrected"
 	At         time.Time
 	Count      int
 	Recordings []hearkeep.RecordingID // at most 100 of them
@@ -27,6 +27,8 @@ const (
 	eventKept   = "kept"   // the recording is on the disk
 	eventErased = "erased" // erased or expired as a whole
 	eventOpened = "opened" // the ledger has the entry
+
+	eventCorrected = "corrected" // its words were replaced
 )
 
 const (
