@@ -34,7 +34,7 @@ func rows() []row {
 		{"ledger", []string{"store"}},
 		{"identity", []string{"seal", "store", "ledger", "notify"}},
 		{"vault", []string{"seal", "blob", "store", "ledger", "identity"}},
-		{"vault/vaulttest", []string{"vault", "seal", "blob", "blob/files", "store", "store/sqlite", "ledger", "identity"}},
+		{"vault/vaulttest", []string{"vault", "seal", "blob", "blob/files", "store", "store/sqlite", "ledger", "identity", "sound"}},
 		{"act", []string{"seal", "store", "notify"}},
 		{"hear", []string{"vault", "identity", "speech", "understand", "act", "wyoming", "sound", "ledger", "store", "notify"}},
 		{"rights", []string{"seal", "vault", "archive", "identity", "ledger", "notify", "store"}},
