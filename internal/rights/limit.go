@@ -28,6 +28,9 @@ type allowance struct {
 func (a *allowance) over(now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.full.Before(now) {
+		return 0
+	}
 	return a.full.Sub(now) - wrongBurst*wrongEvery
 }
 
