@@ -95,9 +95,10 @@ const (
 )
 
 type openedPart struct {
-	state partState
-	bytes []byte
-	until time.Time
+	state   partState
+	bytes   []byte
+	until   time.Time
+	version uint64
 }
 
 // openParts opens one kind of part of recordings that the caller has noted. A
@@ -136,7 +137,7 @@ func (r *Room) openParts(ctx context.Context, recs []store.Recording, part heark
 			out[rec.ID] = openedPart{state: partDamaged, until: row.Until}
 			continue
 		}
-		out[rec.ID] = openedPart{partOpened, bytes, row.Until}
+		out[rec.ID] = openedPart{partOpened, bytes, row.Until, row.Version}
 	}
 	return out, nil
 }

@@ -264,7 +264,7 @@ func (r *Room) openReleased(ctx context.Context, rec *rowsOf, door Binding) (Ite
 		if err != nil {
 			return Item{}, nil, err
 		}
-		opened[part] = openedPart{partOpened, plain, row.Until}
+		opened[part] = openedPart{partOpened, plain, row.Until, row.Version}
 	}
 	it := makeItem(rec.Recording, door, opened[hearkeep.PartWords], opened[hearkeep.PartTurn])
 	if it.Damaged {

@@ -164,6 +164,7 @@ type Item struct {
 	HasWords bool
 	HasTurn  bool
 	Words    hearkeep.Words
+	Version  uint64 // of the words: above 1 where their keyholder corrected them; 0 where none are kept
 	Turn     hearkeep.Turn
 	Until    time.Time // when the last of its parts goes
 	Damaged  bool      // something of it did not open
@@ -309,7 +310,7 @@ func makeItem(rec store.Recording, door Binding, words, turn openedPart) Item {
 		Damaged: words.state == partDamaged || turn.state == partDamaged,
 	}
 	if words.state == partOpened {
-		it.HasWords, it.Words = true, hearkeep.NewWords(string(words.bytes))
+		it.HasWords, it.Words, it.Version = true, hearkeep.NewWords(string(words.bytes)), words.version
 	}
 	if turn.state == partOpened {
 		t, err := decodeTurn(turn.bytes)
