@@ -170,7 +170,7 @@ func TestSealedAttacks(t *testing.T) {
 		{"a sound altered", func(_ *testing.T, p *parcel) { at, _ := x.part(2, hearkeep.PartAudio); p.members[sound][at+150] ^= 1 },
 			[]string{`the sound of recording 2 of "Kitchen" was altered`}, 11},
 		{"words altered", func(_ *testing.T, p *parcel) { at, _ := x.part(3, hearkeep.PartWords); p.members[text][at+150] ^= 1 },
-			[]string{"the words of recording 2 of " + terminal + " was altered"}, 11},
+			[]string{"the transcript of recording 2 of " + terminal + " was altered"}, 11},
 		{"two sounds swapped", func(_ *testing.T, p *parcel) {
 			i, n := x.part(0, hearkeep.PartAudio)
 			j, _ := x.part(2, hearkeep.PartAudio)
@@ -207,7 +207,7 @@ func TestSealedAttacks(t *testing.T) {
 		{"another request on the manifest", func(t *testing.T, p *parcel) {
 			p.resign(t, x.s, func(m *manifest) { m.request = hearkeep.NewID[hearkeep.RequestID]() })
 		}, []string{index + " does not belong here"}, 0},
-		{"a member removed", func(_ *testing.T, p *parcel) { delete(p.members, text) }, []string{text + " is missing", `words of recording 1 of "Kitchen" is missing`}, 0},
+		{"a member removed", func(_ *testing.T, p *parcel) { delete(p.members, text) }, []string{text + " is missing", `transcript of recording 1 of "Kitchen" is missing`}, 0},
 		{"the sounds removed", func(_ *testing.T, p *parcel) { delete(p.members, sound) }, []string{sound + " is missing", `sound of recording 1 of "Kitchen" is missing`}, 2},
 		{"the index removed", func(_ *testing.T, p *parcel) { delete(p.members, index) }, []string{index + " is missing"}, 0},
 		{"a member added", func(_ *testing.T, p *parcel) { p.members["open me.exe"] = []byte("x") }, []string{"open me.exe was put in"}, 12},

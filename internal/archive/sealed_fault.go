@@ -3,6 +3,8 @@ package archive
 import (
 	"fmt"
 	"slices"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hearkeep/hearkeep"
 )
@@ -55,12 +57,31 @@ func (f Fault) String() string {
 	return what + " " + f.What
 }
 
+// Sentence is String with a capital letter, as a line of its own begins.
+func (f Fault) Sentence() string {
+	s := f.String()
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[size:]
+}
+
+// Text says what is left out as people read it.
+func (w Withheld) Text() string {
+	what := fmt.Sprintf("%d recordings", w.Count)
+	if w.Count == 1 {
+		what = "1 recording"
+	}
+	if w.Door != "" {
+		what += fmt.Sprintf(" of %q", w.Door)
+	}
+	return what + ": " + w.Why
+}
+
 func partName(p hearkeep.Part) string {
 	switch p {
 	case hearkeep.PartAudio:
 		return "the sound"
 	case hearkeep.PartWords:
-		return "the words"
+		return "the transcript"
 	case hearkeep.PartTurn:
 		return "what was done"
 	}
