@@ -18,12 +18,15 @@ import (
 
 // pageRoutes are the routes that are not the API's.
 func pageRoutes() []route {
-	return slices.DeleteFunc((&portal{}).routes(), func(row route) bool { return row.api != nil })
+	return slices.DeleteFunc((&portal{}).routes(), func(row route) bool { return row.api != nil || row.forAgents() })
 }
 
-// apiRows are the routes of the API, its few for others than people included.
+// apiRows are the routes of the API, its few for others than people included;
+// agents speak a protocol of their own.
 func apiRows() []route {
-	return slices.DeleteFunc((&portal{}).routes(), func(row route) bool { return !strings.HasPrefix(row.pattern, "/v1/") || row.method == "" })
+	return slices.DeleteFunc((&portal{}).routes(), func(row route) bool {
+		return !strings.HasPrefix(row.pattern, "/v1/") || row.method == "" || row.forAgents()
+	})
 }
 
 // TestEveryAPIRouteIsDescribed: every route under /v1 is in the document with

@@ -159,6 +159,8 @@ func (w *town) rule(c cell) outcome {
 	switch {
 	case row.anyone != nil, row.api != nil && row.scope == scopeNone:
 		return answered
+	case row.forAgents(): // the town has no directory of agents; drp_test.go has one
+		return nowhere
 	case row.setUp != nil, row.invited != nil, row.leaving != nil:
 		if c.object != nil && w.reaches(who, *c.object, open) {
 			return served
@@ -219,6 +221,8 @@ func (w *town) rule(c cell) outcome {
 // named is the kind of object that a row's address, or its body, names.
 func named(row route) (kind object, inBody bool) {
 	switch {
+	case row.forAgents():
+		return nothing, false
 	case strings.Contains(row.pattern, "{id}"):
 		return row.on, false
 	case row.setUp != nil:

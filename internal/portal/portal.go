@@ -37,8 +37,8 @@ import (
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
 
-// Config is what the portal stands on. All fields are required but Doors,
-// Operator, Hosts, Ending, Trust, Zone and Now.
+// Config is what the portal stands on. All fields are required but Agents,
+// Doors, Operator, Hosts, Ending, Trust, Zone and Now.
 type Config struct {
 	Identity *identity.Desk
 	Keep     *vault.Keep
@@ -51,6 +51,8 @@ type Config struct {
 	// Operator says that there is a page of clocks and counts for whoever runs
 	// the keep (/operator).
 	Operator bool
+	// Agents answers agents that ask in somebody's name; nil where none may.
+	Agents *rights.Agents
 	// Doors listens for doors that others connect to; nil where nothing does.
 	Doors Listeners
 	// Origin is where people reach the portal, such as http://localhost:8484.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/rights"
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
 
@@ -45,6 +46,11 @@ type route struct {
 	// operator is a browser that used one. It is nobody's, and is given nothing
 	// that opens anything. To all others it is not there.
 	operator func(http.ResponseWriter, *http.Request) error
+	// signed is somebody with a message that an agent of the directory signed.
+	signed func(http.ResponseWriter, *http.Request) error
+	// agent has the token of an agent, who asks in others' names and is given
+	// nothing of theirs. Where there is no directory of agents, neither is there.
+	agent func(http.ResponseWriter, *http.Request, rights.Agent) error
 	// device has a device token; the Inbox adds and cannot read.
 	device func(http.ResponseWriter, *http.Request, *vault.Inbox) error
 	// api is a terminal, a program or a browser that has what scope says, on
@@ -103,7 +109,7 @@ const (
 
 // routes is the one table. archtest refuses a mux.Handle outside this file.
 func (p *portal) routes() []route {
-	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.rightsRoutes(), p.operatorRoutes(), p.apiRoutes(), p.apiRightsRoutes(), []route{
+	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.rightsRoutes(), p.operatorRoutes(), p.apiRoutes(), p.apiRightsRoutes(), p.agentRoutes(), []route{
 		{method: "", pattern: "/", anyone: p.nowhere},
 	})
 }
@@ -310,6 +316,8 @@ func (p *portal) serve(row route) http.Handler {
 			if err = p.asOperator(r); err == nil {
 				err = row.operator(w, r)
 			}
+		case row.forAgents():
+			err = p.asAgent(w, r, row)
 		case row.keyholder != nil, row.admin != nil:
 			err = p.signedIn(w, r, row)
 			if p.asked(w, r, err) {

@@ -85,6 +85,10 @@ func mayCall(row route) string {
 		return "whoever has an operator’s link"
 	case row.operator != nil:
 		return "a browser that used an operator’s link"
+	case row.signed != nil:
+		return "an agent of the directory, by a signature"
+	case row.agent != nil:
+		return "an agent of the directory, with its token"
 	case row.device != nil:
 		return "a device, with its token"
 	case row.admin != nil, row.admins:

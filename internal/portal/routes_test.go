@@ -20,7 +20,7 @@ import (
 func TestEveryRouteSaysWhoMayCallIt(t *testing.T) {
 	for _, row := range pageRoutes() {
 		set := 0
-		for _, given := range []bool{row.anyone != nil, row.setUp != nil, row.invited != nil, row.leaving != nil, row.keyholder != nil, row.admin != nil, row.device != nil, row.fetching != nil, row.operating != nil, row.operator != nil} {
+		for _, given := range []bool{row.anyone != nil, row.setUp != nil, row.invited != nil, row.leaving != nil, row.keyholder != nil, row.admin != nil, row.device != nil, row.fetching != nil, row.operating != nil, row.operator != nil, row.signed != nil, row.agent != nil} {
 			if given {
 				set++
 			}
