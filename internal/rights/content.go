@@ -65,7 +65,7 @@ func (e *entered) Recordings(ctx context.Context, from int, fn func(i int, r arc
 				return fn(first+i, recordingOf(release.Vault(), it))
 			})
 			if err != nil {
-				return inVault(release.Vault(), err)
+				return err
 			}
 		}
 		first += release.Len()
@@ -91,7 +91,7 @@ func (e *entered) Sound(ctx context.Context, i int) (archive.SoundReader, error)
 		if i < release.Len() {
 			sound, err := e.rooms[v].Sound(ctx, release, i)
 			if err != nil {
-				return nil, inVault(release.Vault(), err)
+				return nil, err
 			}
 			return sound, nil
 		}

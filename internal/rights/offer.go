@@ -191,9 +191,8 @@ func (d *Desk) Redeem(ctx context.Context, code string) (ticket string, err erro
 		if _, err := tx.Identity.TakeLink(ctx, linkFetch, codeHash(code), at); err != nil {
 			return err
 		}
-		archive := hearkeep.NewID[hearkeep.ArchiveID]()
 		return tx.Identity.PutLink(ctx, store.Link{
-			Kind: linkTicket, Hash: ticketHash(ticket), Payload: slices.Concat(row.Account[:], row.ID[:], archive[:]), Expires: at.Add(FetchLife),
+			Kind: linkTicket, Hash: ticketHash(ticket), Payload: l.Payload, Expires: at.Add(FetchLife),
 		})
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -94,7 +95,7 @@ func (d *Desk) plan(ctx context.Context, who identity.Verified, row store.Reques
 		return err
 	}
 	f.content = &content{desk: d, names: &names{store: d.Store, known: map[hearkeep.AccountID]string{}}}
-	held, err := d.Keep.Vaults(ctx, who)
+	held, err := d.allOf(ctx, who)
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func (d *Desk) plan(ctx context.Context, who identity.Verified, row store.Reques
 		}
 		release, err := room.Release(ctx, f.ID)
 		if err != nil {
-			return inVault(h.ID, err)
+			return err
 		}
 		f.content.releases = append(f.content.releases, release)
 		f.given = append(f.given, given{h.ID, release.Len(), release.Items()})
@@ -134,6 +135,25 @@ func (d *Desk) plan(ctx context.Context, who identity.Verified, row store.Reques
 	}
 	f.Name, f.Size, f.ETag, f.Count, f.hash = f.bag.Name(), f.bag.Size(), f.bag.ETag(), f.bag.Count(), f.bag.Hash()
 	return nil
+}
+
+// allOf returns every vault that the account holds. Where what it holds is not
+// what was signed it fails with Stopped: none is left out in silence.
+func (d *Desk) allOf(ctx context.Context, who identity.Verified) ([]vault.Held, error) {
+	held, err := d.Keep.Vaults(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	couriers, err := d.Keep.Couriers(ctx, who.Account())
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range couriers {
+		if !slices.ContainsFunc(held, func(h vault.Held) bool { return h.ID == c.Vault().ID }) {
+			return nil, hearkeep.Errorf(hearkeep.Conflict, "What you hold has just changed.").WithHint("Try again.")
+		}
+	}
+	return held, nil
 }
 
 func doorOf(a vault.Accounted) archive.Door {
@@ -233,21 +253,6 @@ func (d *Desk) send(ctx context.Context, f *frozen, by actor, w io.Writer, from,
 	return wrapped(err, "send", f.ID)
 }
 
-// ofVault says of which vault a release failed.
-type ofVault struct {
-	error
-	id hearkeep.VaultID
-}
-
-func (o ofVault) Unwrap() error { return o.error }
-
-func inVault(id hearkeep.VaultID, err error) error {
-	if hearkeep.CodeOf(err) != hearkeep.Stopped {
-		return err
-	}
-	return ofVault{err, id}
-}
-
 // stopped writes down that an archive did not add up: its request is stopped,
 // whoever asked is told, a report is open, and nothing that was prepared for
 // the account can be fetched any more. It returns err. Any other failure it
@@ -259,14 +264,13 @@ func (d *Desk) stopped(ctx context.Context, row store.Request, f *frozen, by act
 	ctx = context.WithoutCancel(ctx)
 	d.drop(func(o *frozen) bool { return o.account == f.account })
 	d.Log.Error("a release was stopped", "request", row.ID, "archive", f.ID, "err", err)
-	report := store.Report{What: "numbers missing", Account: f.account, Archive: f.ID}
-	e := ofVault{}
-	if errors.As(err, &e) {
-		report.Vault = e.id
+	stop := &vault.Stop{What: vault.WhatForeign} // of the archive's own accounting, which names no vault
+	errors.As(err, &stop)
+	report := store.Report{
+		What: stop.What, Account: f.account, Vault: stop.Vault, Binding: stop.Binding, Recording: stop.Recording, Archive: f.ID,
 	}
-	stop := &vault.Stop{}
-	if errors.As(err, &stop) {
-		report.What, report.Binding, report.Recording = stop.What, stop.Binding, stop.Recording
+	if report.Binding.IsZero() && len(stop.Missing) > 0 {
+		report.Binding = stop.Missing[0].Binding
 	}
 	wrote := d.Store.Update(ctx, func(tx *store.Tx) error {
 		row, err := tx.Rights.Request(ctx, f.account, row.ID)

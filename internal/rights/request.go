@@ -12,6 +12,7 @@ import (
 	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
+	"github.com/hearkeep/hearkeep/internal/vault"
 )
 
 // Request is a request as its person sees it.
@@ -352,7 +353,7 @@ func (d *Desk) altered(ctx context.Context, account hearkeep.AccountID, fn func(
 func (d *Desk) reportAltered(ctx context.Context, account hearkeep.AccountID, cause error) {
 	d.Log.Error("a request is not what was stored", "account", account, "err", cause)
 	err := d.Store.Update(ctx, func(tx *store.Tx) error {
-		return d.report(ctx, tx, store.Report{What: "foreign", Account: account})
+		return d.report(ctx, tx, store.Report{What: vault.WhatForeign, Account: account})
 	})
 	if err != nil {
 		d.Log.Error("that is not reported yet", "account", account, "err", err)

@@ -33,7 +33,7 @@ const ticketSize = sha256.Size
 func (d *Desk) fetchable(ctx context.Context, tx *store.Tx, payload []byte) (row store.Request, err error) {
 	var account hearkeep.AccountID
 	var request hearkeep.RequestID
-	if len(payload) < len(account)+len(request) {
+	if len(payload) != len(account)+len(request) {
 		return row, store.ErrNotFound
 	}
 	copy(account[:], payload)
@@ -64,9 +64,6 @@ func (d *Desk) ticket(ctx context.Context, tx *store.Tx, hash [ticketSize]byte) 
 		return nil, err
 	}
 	f := &Fetch{account: row.Account, request: row.ID, of: string(hash[:])}
-	if n := copy(f.archive[:], l.Payload[len(f.account)+len(f.request):]); n != len(f.archive) {
-		return nil, store.ErrNotFound
-	}
 	until, err := d.waitsOf(ctx, tx, row.Account)
 	if err != nil {
 		return nil, err
@@ -107,7 +104,6 @@ func (d *Desk) SealedHere(ctx context.Context, who identity.Verified, id hearkee
 	if _, err := d.mayRelease(ctx, who, id); err != nil {
 		return Open{}, nil, err
 	}
-	f.archive = hearkeep.NewID[hearkeep.ArchiveID]()
 	return d.sealedOf(ctx, f, person(who))
 }
 
@@ -128,6 +124,8 @@ func (d *Desk) sealedOf(ctx context.Context, f *Fetch, by actor) (Open, *Fetch, 
 		return Open{}, nil, err
 	}
 	defer leave()
+	// What is frozen anew, after a restart or a change, is another archive.
+	f.archive = hearkeep.NewID[hearkeep.ArchiveID]()
 	made := &frozen{
 		Open: Open{ID: f.archive, Made: now()}, account: f.account, request: f.request, of: f.of, ends: time.Now().Add(frozenLife),
 	}
@@ -173,7 +171,7 @@ func (d *Desk) load(ctx context.Context, f *frozen) error {
 		id := c.Vault().ID
 		cargo, err := c.Freeze(ctx, f.ID)
 		if err != nil {
-			return inVault(id, err)
+			return err
 		}
 		v := archive.SealedVault{ID: id, Name: c.Name(), Kind: c.Vault().Kind, Content: carried{c, cargo}}
 		for _, a := range cargo.Accounts() {
@@ -235,7 +233,10 @@ func (d *Desk) SendSealed(ctx context.Context, f *Fetch, w io.Writer, from, to i
 		if len(f.of) != ticketSize { // a session that is over
 			return errNobody()
 		}
-		_, err := d.ticket(ctx, tx, [ticketSize]byte([]byte(f.of)))
+		now, err := d.ticket(ctx, tx, [ticketSize]byte([]byte(f.of)))
+		if err == nil && (now.account != f.account || now.request != f.request) {
+			err = store.ErrNotFound
+		}
 		return err
 	}
 	if err := d.Store.View(ctx, stands); err != nil { // also where its first byte left long ago
@@ -255,7 +256,7 @@ func (c carried) Len() int { return c.cargo.Len() }
 
 // Each implements archive.SealedContent.
 func (c carried) Each(ctx context.Context, from int, fn func(i int, r archive.SealedRecording) error) error {
-	err := c.courier.Each(ctx, c.cargo, from, func(i int, s vault.Sealed) error {
+	return c.courier.Each(ctx, c.cargo, from, func(i int, s vault.Sealed) error {
 		r := archive.SealedRecording{
 			ID: s.Recording.ID, Binding: s.Recording.Binding, Number: s.Recording.Number, Generation: s.Recording.Generation,
 			Envelope: s.Recording.Envelope, EnvelopeWrap: s.Envelope, Start: s.Recording.Start, Duration: s.Recording.Duration,
@@ -269,5 +270,4 @@ func (c carried) Each(ctx context.Context, from int, fn func(i int, r archive.Se
 		}
 		return fn(i, r)
 	})
-	return inVault(c.courier.Vault().ID, err)
 }
