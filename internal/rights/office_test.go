@@ -96,7 +96,7 @@ func (o *office) says(p vaulttest.Person, words string) hearkeep.RecordingID {
 		ID: hearkeep.NewID[hearkeep.RecordingID](), Start: time.Now(), Duration: 3 * time.Second,
 		Audio: bytes.Repeat([]byte("fLaC the sound of "+words+"; "), 2000), Waveform: []byte{1, 2, 3},
 		Words: hearkeep.NewWords(words), HasWords: true,
-		Turn: hearkeep.Turn{Intent: "HassStartTimer", Did: "started a timer", Answer: hearkeep.NewWords("Ten minutes, " + words)},
+		Turn: hearkeep.Turn{Intent: "HassStartTimer", Did: "started a timer", Answer: hearkeep.NewWords("Ten minutes.")},
 	}
 	o.must(p.Inbox.Keep(o.Context(), r))
 	return r.ID
