@@ -64,7 +64,7 @@ func id[T ~[16]byte](n int) T {
 
 // home is an archive of two vaults: Anna's own with a kitchen and a terminal,
 // and the living room. Every fifth recording keeps no sound, every seventh no
-// words; some of what was said is unfriendly.
+// words; the kitchen's third and fourth were erased; some of what was said is unfriendly.
 func home(t testing.TB, n int) (Facts, *spoken) {
 	own, shared := id[hearkeep.VaultID](1), id[hearkeep.VaultID](2)
 	f := Facts{
@@ -89,7 +89,11 @@ func home(t testing.TB, n int) (Facts, *spoken) {
 		}
 		door := &f.Vaults[v].Doors[d]
 		door.In++
-		s.add(recording(i, f.Vaults[v].ID, door, start.Add(time.Duration(i%(n/2+1))*17*time.Minute)), i)
+		r := recording(i, f.Vaults[v].ID, door, start.Add(time.Duration(i%(n/2+1))*17*time.Minute))
+		if r.Number > 2 && door.Erased > 0 {
+			r.Number += 2
+		}
+		s.add(r, i)
 	}
 	for v := range f.Vaults {
 		for d := range f.Vaults[v].Doors {

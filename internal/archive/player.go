@@ -45,8 +45,9 @@ func (s *script) opening(*bufio.Writer, *Opening) {}
 func (s *script) end(w *bufio.Writer) { w.WriteString("\n]);\n") }
 
 // playerIndex gives the player the facts, and of every recording what it lists
-// and filters by before its script is loaded: [door, wall clock in seconds since 1970
-// less that of the recording before, tenths of a second, 1 for sound + 2 for words].
+// and filters by before its script is loaded: door, wall clock in seconds
+// since 1970 less that of the recording before, tenths of a second, 1 for
+// sound + 2 for words, number.
 func playerIndex(f *Facts, t *table) func(context.Context, Content, io.Writer) error {
 	return func(_ context.Context, _ Content, w io.Writer) error {
 		out := bufio.NewWriter(w)
@@ -71,7 +72,7 @@ func playerIndex(f *Facts, t *table) func(context.Context, Content, io.Writer) e
 			if i%perScript == 0 {
 				out.WriteByte('\n')
 			}
-			fmt.Fprintf(out, "%d,%d,%d,%d", r.door, wall-before, (r.took+50)/100, has)
+			fmt.Fprintf(out, "%d,%d,%d,%d,%d", r.door, wall-before, (r.took+50)/100, has, r.number)
 			before = wall
 			if err := failure(out); err != nil {
 				return err
