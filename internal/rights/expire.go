@@ -24,7 +24,7 @@ const keepReady = 30 * 24 * time.Hour
 // the sealed archive of what would come late, lapses what was never confirmed,
 // and forgets old claims, tickets and frozen archives.
 func (d *Desk) Expire(ctx context.Context, now time.Time) error {
-	errs := []error{d.expireFrozen(ctx, now)}
+	errs := []error{d.expireFrozen(ctx, now), d.expireClaims(ctx, now)}
 	var at store.RequestCursor
 	for {
 		var rows []store.Request
@@ -52,7 +52,7 @@ func (d *Desk) Expire(ctx context.Context, now time.Time) error {
 }
 
 // expireFrozen forgets archives that were frozen and whose day, session or
-// ticket has ended, and claims that ended long ago.
+// ticket has ended.
 func (d *Desk) expireFrozen(ctx context.Context, now time.Time) error {
 	d.mu.Lock()
 	all := slices.Clone(d.frozen)

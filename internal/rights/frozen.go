@@ -55,6 +55,7 @@ type desk struct {
 	frozen    []*frozen // the oldest first
 	preparing map[hearkeep.AccountID]bool
 	wrong     allowance // of codes
+	claimants claimants
 }
 
 // freeze remembers an archive, and forgets older ones beyond the bounds.
