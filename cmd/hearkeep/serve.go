@@ -29,6 +29,7 @@ type serveCmd struct {
 	LogJSON  bool       `help:"Log as JSON." name:"log-json"`
 	httpsFlags
 	lettersFlags
+	agentFlags
 }
 
 // Run builds the rooms in order, passes them down, and serves until the
@@ -64,7 +65,12 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer r.close()
+	agents, err := cmd.agents(r.rights)
+	if err != nil {
+		return err
+	}
 	pages := r.portal(front.origin.String(), front.trust())
+	pages.Agents = agents
 	pages.Ending = ctx
 	handler, err := portal.New(pages)
 	if err != nil {
@@ -79,10 +85,11 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		{"expire sessions, links and accounts that leave", time.Minute, r.desk.Expire},
 		{"expire ledger bodies", 24 * time.Hour, func(ctx context.Context, now time.Time) error { _, err := f.ledger.Expire(ctx, now); return err }},
 		{"expire the log of letters", 24 * time.Hour, f.letters.Expire},
+		{"expire what agents asked", time.Hour, agents.Expire},
 		{"sweep", time.Hour, sweep(f.keep)},
 		{"refill the reserve", time.Hour, func(context.Context, time.Time) error { return f.reserve.Refill() }},
 	}}
-	return serve(ctx, front.secured(), front.guard(handler), log, r.acts.Run, r.doors.Run, f.letters.Run, tasks.run, front.run)
+	return serve(ctx, front.secured(), front.guard(handler), log, r.acts.Run, r.doors.Run, f.letters.Run, tasks.run, front.run, runAgents(agents, log))
 }
 
 func (cmd serveCmd) zone() (*time.Location, error) {
