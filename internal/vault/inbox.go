@@ -199,7 +199,7 @@ func (in *Inbox) keepAnd(ctx context.Context, t Taken, and func(context.Context,
 	}
 	rec, err := in.store(ctx, t, number, and)
 	if err != nil {
-		in.undo(t.ID, number)
+		in.undoKept(t.ID, number, !errors.Is(err, blob.ErrExists) && !errors.Is(err, store.ErrExists))
 		if errors.Is(err, errBrought) {
 			return err
 		}
@@ -400,13 +400,21 @@ func (k *Keep) flying(id hearkeep.RecordingID) bool {
 
 // undo removes what a failed keep left and accounts for its number. What it
 // cannot do now, the next start does.
-func (in *Inbox) undo(id hearkeep.RecordingID, number hearkeep.Number) {
+func (in *Inbox) undo(id hearkeep.RecordingID, number hearkeep.Number) { in.undoKept(id, number, true) }
+
+// undoKept leaves what lies under the id where that was not of this keep: it
+// had been given to another recording before.
+func (in *Inbox) undoKept(id hearkeep.RecordingID, number hearkeep.Number, own bool) {
 	k := in.keep
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // the caller's may be over
 	defer cancel()
-	err := errors.Join(
-		k.store.Keys().Destroy(ctx, in.binding.Vault, []hearkeep.RecordingID{id}, nil),
-		k.blobs.Delete(ctx, id.String()),
+	var err error
+	if own {
+		err = errors.Join(
+			k.store.Keys().Destroy(ctx, in.binding.Vault, []hearkeep.RecordingID{id}, nil),
+			k.blobs.Delete(ctx, id.String()))
+	}
+	err = errors.Join(err,
 		k.failedKeep(ctx, in.binding.Vault, hearkeep.Run{Binding: in.binding.ID, From: number, To: number}))
 	if err != nil {
 		k.log.Error("a failed keep is not yet accounted for", "recording", id, "err", err)

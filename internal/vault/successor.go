@@ -167,6 +167,11 @@ func (k *Keep) take(ctx context.Context, tx *store.Tx, s successor) error {
 	if err := s.putHolders(ctx, tx); err != nil {
 		return err
 	}
+	for _, account := range s.gone {
+		if err := k.liftOf(ctx, tx, vault, account); err != nil {
+			return err
+		}
+	}
 	if err := k.moveDoors(ctx, tx, append(slices.Clone(now.gens), s.gen), len(s.come) > 0); err != nil {
 		return err
 	}

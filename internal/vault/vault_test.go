@@ -453,3 +453,20 @@ func TestMovingADoor(t *testing.T) {
 		t.Error("the ledger does not say in both vaults that the door moved")
 	}
 }
+
+// An id that is taken is refused, and what lies under it stays.
+func TestTakenIDLeavesTheOther(t *testing.T) {
+	h := vaulttest.New(t)
+	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
+	r := taken("first")
+	must(t, anna.Inbox.Keep(t.Context(), r))
+	for _, p := range []vaulttest.Person{anna, bert} {
+		if err := p.Inbox.Keep(t.Context(), r); err == nil {
+			t.Error("it was kept twice")
+		}
+	}
+	if got := readAll(t, h.Enter(t, anna), r.ID); !bytes.Equal(got, audio) {
+		t.Error("the first does not play any more")
+	}
+	wantSound(t, h)
+}

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"hash/fnv"
 	"math"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -79,4 +80,32 @@ func (h *Home) write(t testing.TB, file, statement string, args ...any) int64 {
 func (h *Home) AudioFile(id hearkeep.RecordingID) string {
 	name := id.String()
 	return filepath.Join(h.Dir, "audio", name[:2], name)
+}
+
+// Copy restarts the keep, and returns its databases as they were in between.
+func (h *Home) Copy(t testing.TB) map[string][]byte {
+	t.Helper()
+	h.shut()
+	files := map[string][]byte{}
+	for _, name := range []string{"hearkeep.db", "keys.db"} {
+		data, err := os.ReadFile(filepath.Join(h.Dir, name))
+		must(t, err)
+		files[name] = data
+	}
+	h.open(t)
+	return files
+}
+
+// Restore restarts the keep on what Copy returned; audio and the erasure
+// journal stay as they are.
+func (h *Home) Restore(t testing.TB, files map[string][]byte) {
+	t.Helper()
+	h.shut()
+	for name, data := range files {
+		for _, log := range []string{"-wal", "-shm"} {
+			must(t, os.RemoveAll(filepath.Join(h.Dir, name+log)))
+		}
+		must(t, os.WriteFile(filepath.Join(h.Dir, name), data, 0o600))
+	}
+	h.open(t)
 }
