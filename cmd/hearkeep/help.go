@@ -20,6 +20,7 @@ Examples:
   hearkeep history                            what was heard; then hearkeep show, listen or erase with an id
   hearkeep tokens make backup                 an API token for a program (docs/api.md)
   hearkeep events                             what is kept, erased and opened, as it happens
+  hearkeep archive verify FILE.zip            whether an archive of yours is whole; it needs no keep
   hearkeep doctor --keep ./keep               what is wrong, and the line that mends it
   hearkeep check --keep ./keep                read back everything; name what is damaged
   hearkeep demo                               a made-up household that really spoke, to look around in
