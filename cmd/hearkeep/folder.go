@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/backup"
 	"github.com/hearkeep/hearkeep/internal/blob/files"
 	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/notify"
@@ -48,6 +49,7 @@ type folder struct {
 	ledger  *ledger.Ledger
 	letters *notify.Desk
 	keep    *vault.Keep
+	backups *backup.Desk
 
 	journal *store.Journal
 	reserve *store.Reserve
@@ -99,6 +101,10 @@ func (f *folder) open(ctx context.Context, zone *time.Location, letters notify.C
 	if f.journal, err = store.OpenJournal(filepath.Join(path, fileJournal)); err != nil {
 		return err
 	}
+	f.backups = f.backupDesk(st, blobs, log)
+	if err := f.backups.Follow(ctx); err != nil {
+		return err
+	}
 	letters.Store, letters.House, letters.Log = f.pressing(), f.house, log
 	if f.letters, err = notify.New(letters); err != nil {
 		return err
@@ -139,6 +145,20 @@ func lockFolder(path string) (*os.File, error) {
 			WithHint("Stop it first, or name another folder with --keep.").Because(err)}
 	}
 	return lock, nil
+}
+
+// wholeFolder refuses what a restore has not finished, and what is no keep but
+// a backup: a server would make a new keep of what is there.
+func wholeFolder(path string) error {
+	switch {
+	case hasFile(path, backup.DirRestoring):
+		return codedError{exitDamaged, hearkeep.Errorf(hearkeep.Conflict, "A restore into %s did not end.", path).
+			WithHint("Empty the folder and restore again; the backup is as it was.")}
+	case isBackup(path):
+		return hearkeep.Errorf(hearkeep.Conflict, "%s is a backup, and no keep.", path).
+			WithHint("Make a keep of it: hearkeep restore --help.")
+	}
+	return nil
 }
 
 func ledgerError(err error) error {

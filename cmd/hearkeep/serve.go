@@ -30,6 +30,7 @@ type serveCmd struct {
 	httpsFlags
 	lettersFlags
 	agentFlags
+	backupFlags
 }
 
 // Run builds the rooms in order, passes them down, and serves until the
@@ -42,6 +43,10 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 	log := cmd.logger(c)
 	keepMemoryPrivate(log)
 	letters, err := cmd.letters()
+	if err != nil {
+		return err
+	}
+	places, err := cmd.places()
 	if err != nil {
 		return err
 	}
@@ -80,6 +85,8 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 	if err := greet(ctx, c, r.desk, r.engine, front.origin.String(), cmd.Keep); err != nil {
 		return err
 	}
+	f.backups.KeysFor = cmd.BackupKeysFor
+	backups := func(ctx context.Context) error { return f.backups.Run(ctx, places, cmd.BackupEvery) }
 	tasks := schedule{log: log, tasks: []task{
 		{"expire recordings", 10 * time.Minute, func(ctx context.Context, now time.Time) error { _, err := f.keep.Expire(ctx, now); return err }},
 		{"expire sessions, links and accounts that leave", time.Minute, r.desk.Expire},
@@ -89,7 +96,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		{"sweep", time.Hour, sweep(f.keep)},
 		{"refill the reserve", time.Hour, func(context.Context, time.Time) error { return f.reserve.Refill() }},
 	}}
-	return serve(ctx, front.secured(), front.guard(handler), log, r.acts.Run, r.doors.Run, f.letters.Run, tasks.run, front.run, runAgents(agents, log))
+	return serve(ctx, front.secured(), front.guard(handler), log, r.acts.Run, r.doors.Run, f.letters.Run, tasks.run, front.run, runAgents(agents, log), backups, control(f, log))
 }
 
 func (cmd serveCmd) zone() (*time.Location, error) {
