@@ -85,7 +85,10 @@ type Config struct {
 	Counter   Counter
 	Requester Requester
 	Ringer    Ringer
-	Log       *slog.Logger // nil logs nowhere
+	// DoorNumber is the number by which somebody without an account names a
+	// door; nil where doors have none.
+	DoorNumber func(hearkeep.BindingID) string
+	Log        *slog.Logger // nil logs nowhere
 }
 
 // Desk carries out orders. It may be used concurrently.
@@ -224,6 +227,7 @@ func orders() map[string]order {
 		"HearkeepRequestErasure":   {(*Desk).askErasure, false},
 		"HearkeepRequestObjection": {(*Desk).askToStop, false},
 		"HearkeepRequestStatus":    {(*Desk).requestStatus, false},
+		"HearkeepDoorNumber":       {(*Desk).sayNumber, false},
 	}
 }
 

@@ -2,6 +2,7 @@ package act
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hearkeep/hearkeep"
 )
@@ -50,4 +51,14 @@ func (d *Desk) requestStatus(ctx context.Context, o Order) (Done, error) {
 		return done("told of requests", "There is a request that waits; sign in to see how it goes.")
 	}
 	return done("told of requests", "There are %s that wait; sign in to see how they go.", some(n, "request"))
+}
+
+// sayNumber tells by which number somebody without an account, who was heard
+// here, names this door in a claim (V12). It opens nothing.
+func (d *Desk) sayNumber(_ context.Context, o Order) (Done, error) {
+	if d.DoorNumber == nil {
+		return declined("I have no number.")
+	}
+	first, second, _ := strings.Cut(d.DoorNumber(o.Binding), "-")
+	return done("told its number", "My number is %s, %s.", spelled(first, len(first)), spelled(second, len(second)))
 }

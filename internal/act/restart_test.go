@@ -252,6 +252,7 @@ func TestPrivacyByVoice(t *testing.T) {
 		h.says(true, "I noted that you want what is kept to be deleted. Sign in to confirm it; nothing is deleted before. For the last thing alone, say: delete what I just said.", "HearkeepRequestErasure")
 		h.says(true, "I noted that nothing is to be kept of what you say. Sign in to confirm it.", "HearkeepRequestObjection")
 		h.says(true, "There are three requests that wait; sign in to see how they go.", "HearkeepRequestStatus")
+		h.says(true, "My number is K 7 Q D, 2 M 9 X.", "HearkeepDoorNumber")
 		h.request.err = fmt.Errorf("rights: disk")
 		for _, intent := range []string{"HearkeepRequestCopy", "HearkeepRequestStatus"} {
 			if _, err := h.Do(t.Context(), act.Order{Intent: intent, Vault: h.vault, Binding: h.binding}); err == nil {
@@ -273,6 +274,7 @@ func TestWithoutHelpers(t *testing.T) {
 
 		"HearkeepRequestErasure": "I cannot take requests from here.",
 		"HearkeepRequestStatus":  "I cannot take requests from here.",
+		"HearkeepDoorNumber":     "I have no number.",
 	} {
 		got, err := d.Do(t.Context(), act.Order{Intent: intent, Vault: vault})
 		if err != nil || got.OK || got.Answer.Reveal() != want {
