@@ -134,7 +134,7 @@ func (b *SealedBag) hold(name string, content []byte, when uint32) listedMember 
 // planVault adds the members of the i-th vault.
 func (b *SealedBag) planVault(ctx context.Context, facts *SealedFacts, i int, when uint32) ([]listedMember, error) {
 	v := &facts.Vaults[i]
-	p := &sealedPlan{vault: v}
+	p := &sealedPlan{vault: v, rows: make([]sealedRow, 0, v.Content.Len())}
 	plain, err := p.read(ctx)
 	if err != nil {
 		return nil, err
@@ -246,7 +246,7 @@ func sealIndex(facts *SealedFacts, v *SealedVault, plain []byte) ([]byte, error)
 	if err != nil {
 		return nil, fmt.Errorf("archive: index of vault %s: %w", v.ID, err)
 	}
-	return append(wrap, sealed...), nil
+	return slices.Concat(wrap, sealed), nil
 }
 
 // sealedKeys is keys.json: what leads from a recovery kit to each vault.
