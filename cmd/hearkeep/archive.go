@@ -18,6 +18,7 @@ import (
 // that it came from.
 type archiveCmd struct {
 	Verify archiveVerifyCmd `cmd:"" help:"Check that an archive is whole: nothing missing, added or altered."`
+	Open   archiveOpenCmd   `cmd:"" help:"Open a sealed archive with a recovery kit, into a folder that plays it."`
 }
 
 type archiveVerifyCmd struct {

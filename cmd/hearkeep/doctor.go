@@ -82,6 +82,7 @@ func (d *doctor) look(ctx context.Context) {
 	d.https()
 	d.letters(ctx)
 	d.listeners(ctx)
+	d.opener()
 	d.notHere()
 }
 
