@@ -52,7 +52,9 @@ func TestJournal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "erasures")
 	j := openJournal(t, path)
 	wantJournal(t, j)
-	want := []Erasure{erasure(2), erasure(1, hearkeep.PartAudio, hearkeep.PartWords), erasure(3000)}
+	corrected := erasure(1, hearkeep.PartWords)
+	corrected.Below = 7
+	want := []Erasure{erasure(2), erasure(1, hearkeep.PartAudio, hearkeep.PartWords), corrected, erasure(3000)}
 	for _, e := range want {
 		e.Seq, e.Entry = 7, 9 // the database's: not written
 		if err := j.Append(t.Context(), e); err != nil {

@@ -27,7 +27,7 @@ const (
 type Stop struct {
 	What      string // as in store.Report
 	Vault     hearkeep.VaultID
-	Binding   hearkeep.BindingID
+	Binding   hearkeep.BindingID // of missing numbers, the first door that misses some
 	Recording hearkeep.RecordingID
 	Missing   []hearkeep.Run // at most maxMissing
 	cause     error
@@ -63,6 +63,9 @@ func foreign(binding hearkeep.BindingID, recording hearkeep.RecordingID, format 
 
 func stopped(vault hearkeep.VaultID, s *Stop) error {
 	s.Vault, s.Missing = vault, s.Missing[:min(len(s.Missing), maxMissing)]
+	if s.Binding.IsZero() && len(s.Missing) > 0 {
+		s.Binding = s.Missing[0].Binding
+	}
 	return hearkeep.Errorf(hearkeep.Stopped, "This does not add up, so nothing of it was handed over.").
 		WithHint("Something was altered, damaged or taken away. That is written down; whoever runs this keep has to mend it, and then it can be asked for again.").
 		Because(fmt.Errorf("vault: %s: %w", vault, s))

@@ -133,6 +133,7 @@ func spoils() []spoil {
 func TestWhatDoesNotAddUpDoesNotLeave(t *testing.T) {
 	for _, sp := range spoils() {
 		t.Run(sp.name, func(t *testing.T) {
+			t.Parallel() // each on files of its own
 			h, ctx := vaulttest.New(t), t.Context()
 			anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
 			id, other := say(t, anna, "one"), say(t, anna, "two")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -125,6 +126,20 @@ func New(t testing.TB) *Home {
 	return h
 }
 
+// NewInMemory is New in a folder that lies in memory, where the machine has
+// one, for tests that write very often.
+func NewInMemory(t testing.TB) *Home {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "keep")
+	if err != nil {
+		dir = t.TempDir()
+	}
+	h := &Home{Dir: dir, House: seal.NewHouseKey(), Mail: &Mail{}}
+	h.open(t)
+	t.Cleanup(func() { h.shut(); os.RemoveAll(dir) })
+	return h
+}
+
 // Reopen is what a restart does.
 func (h *Home) Reopen(t testing.TB) {
 	t.Helper()
@@ -172,6 +187,7 @@ func must(t testing.TB, err error) {
 // Person is an account with its vault, a Room, and a terminal that keeps all.
 type Person struct {
 	Who    identity.Verified
+	Kit    string // its recovery kit
 	Vault  hearkeep.VaultID
 	Room   *vault.Room
 	Device identity.Device
@@ -184,9 +200,9 @@ func (h *Home) Person(t testing.TB, name string) Person {
 	ctx := t.Context()
 	link, err := h.Desk.AnotherLink(ctx)
 	must(t, err)
-	in, _, _, err := h.Desk.Create(ctx, link, name, "correct horse battery", identity.Visitor{Addr: netip.MustParseAddr("127.0.0.1")})
+	in, kit, _, err := h.Desk.Create(ctx, link, name, "correct horse battery", identity.Visitor{Addr: netip.MustParseAddr("127.0.0.1")})
 	must(t, err)
-	p := Person{Who: in.Who}
+	p := Person{Who: in.Who, Kit: kit}
 	p.Vault, err = h.Keep.Create(ctx, in.Who)
 	must(t, err)
 	p.Room = h.Enter(t, p)
