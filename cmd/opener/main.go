@@ -129,14 +129,14 @@ func (o *opener) list(args []js.Value) (any, error) {
 	}
 	rows := []row{}
 	for i := args[0].Int(); i < o.unlocked.Count() && len(rows) < args[1].Int(); i++ {
-		r, faults, err := o.unlocked.Recording(i)
+		r, sound, faults, err := o.unlocked.Listed(i)
 		if err != nil {
 			return nil, err
 		}
 		rows = append(rows, row{
 			Vault: names[r.Vault], Door: r.From, Number: uint64(r.Number), Start: r.Start.Format(time.RFC3339Nano), Seconds: r.Duration.Seconds(),
 			Until: r.Until.Format(time.RFC3339), Words: r.Words.Reveal(), HasWords: r.HasWords, Did: r.Turn.Did, Answer: r.Turn.Answer.Reveal(),
-			Note: r.Turn.Note, Sound: r.Sound != nil, Faults: sentences(faults),
+			Note: r.Turn.Note, Sound: sound, Faults: sentences(faults),
 		})
 	}
 	return asJSON(rows)

@@ -215,5 +215,11 @@ func (b *Bag) fileBody(ctx context.Context, c Content, w io.Writer, i int, size 
 	if i < len(b.files) {
 		return b.files[i].again(ctx, c, w, 0, size)
 	}
-	return sound(ctx, w, c, int(b.t.sounds[i-len(b.files)]), 0, size)
+	s, err := c.Sound(ctx, int(b.t.sounds[i-len(b.files)]))
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	_, err = io.Copy(w, io.NewSectionReader(s, 0, size))
+	return err
 }

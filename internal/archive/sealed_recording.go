@@ -64,6 +64,20 @@ func (u *Unlocked) find(i int) (*unlockedVault, int) {
 // filled in from its header, which is all that is read of it. An error is one
 // of reading, and no fault of the archive.
 func (u *Unlocked) Recording(i int) (Recording, []Fault, error) {
+	return u.open(i, hearkeep.Parts())
+}
+
+// Listed opens the i-th recording as Recording does, without a look at its
+// sound: for a list of very many. sound says whether there is one.
+func (u *Unlocked) Listed(i int) (r Recording, sound bool, faults []Fault, err error) {
+	r, faults, err = u.open(i, hearkeep.Parts()[1:])
+	if v, k := u.find(i); v != nil {
+		sound = v.index.rows[k].parts[partIndex(hearkeep.PartAudio)].size > 0
+	}
+	return r, sound, faults, err
+}
+
+func (u *Unlocked) open(i int, parts []hearkeep.Part) (Recording, []Fault, error) {
 	v, k := u.find(i)
 	if v == nil {
 		return Recording{}, nil, errNoRecording
@@ -74,12 +88,14 @@ func (u *Unlocked) Recording(i int) (Recording, []Fault, error) {
 		Start: row.startTime(), Duration: time.Duration(row.duration) * time.Millisecond,
 	}
 	var faults []Fault
-	for p, part := range hearkeep.Parts() {
-		if row.parts[p].size == 0 {
-			continue
-		}
-		if until := time.UnixMilli(row.parts[p].until).UTC(); until.After(r.Until) {
+	for _, p := range row.parts {
+		if until := time.UnixMilli(p.until).UTC(); p.size > 0 && until.After(r.Until) {
 			r.Until = until
+		}
+	}
+	for _, part := range parts {
+		if row.parts[partIndex(part)].size == 0 {
+			continue
 		}
 		err := v.fill(&r, k, part)
 		if fault, err := v.named(k, part, err); err != nil {
