@@ -118,3 +118,36 @@ func TestCourier(t *testing.T) {
 		t.Error("nobody has couriers")
 	}
 }
+
+// Who left, or was removed, has no courier, also before somebody has made the
+// keys without them, and with rows of before put back.
+func TestCourierOfWhoIsGone(t *testing.T) {
+	for _, leaves := range []bool{true, false} {
+		h, ctx := vaulttest.New(t), t.Context()
+		anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
+		living := h.Vault(t, anna, vault.Shared)
+		both := h.Joined(t, living, bert, vault.Invitation{As: "holder", Past: true})
+		say(t, living, "not his any more")
+		rows := save(t, h, "keyholders", "vault = ? AND account = ?", living.Vault[:], idOf(bert))
+		if leaves {
+			must(t, h.Enter(t, both).Leave(ctx))
+		} else {
+			must(t, h.Enter(t, living).RemoveHolder(ctx, bert.Who.Account()))
+		}
+		for _, back := range []bool{false, true} {
+			if back {
+				rows.putBack(t, h)
+			}
+			got, err := h.Keep.Couriers(ctx, bert.Who.Account())
+			must(t, err)
+			held, err := h.Keep.Counted(ctx, bert.Who.Account())
+			must(t, err)
+			if len(got) != 1 || got[0].Vault().ID != bert.Vault || len(held) != 1 {
+				t.Errorf("left: %v, rows put back: %v: got %d couriers, %d vaults", leaves, back, len(got), len(held))
+			}
+		}
+		if got := couriers(t, h, anna); len(got) != 2 || freeze(t, got[1]).Len() != 1 {
+			t.Errorf("who stays: got %d couriers", len(got))
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -438,5 +439,89 @@ func TestReleaseMeetsAnErasure(t *testing.T) {
 	}
 	if n := kinds(t, h, anna.Vault)[ledger.KindOpeningFailed]; n != 0 {
 		t.Errorf("failed openings in the ledger: got %d, want 0", n)
+	}
+}
+
+// More than a page: in order, once each, from anywhere, and resumed by another
+// Room of the same session.
+func TestReleaseOfPages(t *testing.T) {
+	const n = 430
+	h, ctx := vaulttest.New(t), t.Context()
+	anna := h.Person(t, "Anna")
+	first := time.Now().Add(-time.Hour)
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := g; i < n; i += 8 {
+				r := taken(fmt.Sprint("number ", i))
+				r.Start, r.Audio = first.Add(time.Duration(i/2)*time.Second), nil // two at a time
+				if i%100 == 0 {
+					r.Audio = audio
+				}
+				if err := anna.Inbox.Keep(ctx, r); err != nil {
+					t.Errorf("keep: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	l := release(t, h.Enter(t, anna))
+	var all []hearkeep.RecordingID
+	var starts []time.Time
+	must(t, h.Enter(t, anna).Each(ctx, l, 0, func(i int, it vault.Released) error {
+		if i != len(all) {
+			return fmt.Errorf("got %d, want %d", i, len(all))
+		}
+		all, starts = append(all, it.ID), append(starts, it.Start)
+		return nil
+	}))
+	if len(all) != n || !slices.IsSortedFunc(starts, time.Time.Compare) {
+		t.Errorf("got %d in order: %v, want %d", len(all), slices.IsSortedFunc(starts, time.Time.Compare), n)
+	}
+	for _, from := range []int{1, 199, 200, 201, 399, 429, 430, 900} {
+		var some []hearkeep.RecordingID
+		must(t, h.Enter(t, anna).Each(ctx, l, from, func(i int, it vault.Released) error {
+			if it.ID != all[i] {
+				return fmt.Errorf("%d is another one", i)
+			}
+			some = append(some, it.ID)
+			return nil
+		}))
+		if want := max(0, n-from); len(some) != want {
+			t.Errorf("from %d: got %d, want %d", from, len(some), want)
+		}
+	}
+	room, sounds := h.Enter(t, anna), 0
+	for i := range l.Len() {
+		a, err := room.Sound(ctx, l, i)
+		if hearkeep.CodeOf(err) == hearkeep.NotFound && err != nil {
+			continue
+		}
+		must(t, err)
+		sounds++
+		must(t, a.Close())
+	}
+	if sounds != 5 {
+		t.Errorf("got %d sounds, want 5", sounds)
+	}
+	cargo := freeze(t, couriers(t, h, anna)[0])
+	carried := 0
+	must(t, couriers(t, h, anna)[0].Each(ctx, cargo, 150, func(i int, s vault.Sealed) error {
+		if s.Recording.ID != all[i] {
+			return fmt.Errorf("%d is another one", i)
+		}
+		carried++
+		return nil
+	}))
+	if carried != n-150 {
+		t.Errorf("carried %d, want %d", carried, n-150)
+	}
+	_, err := h.Enter(t, anna).Erase(ctx, all[300])
+	must(t, err)
+	seen := 0
+	err = h.Enter(t, anna).Each(ctx, l, 0, func(int, vault.Released) error { seen++; return nil })
+	wantCode(t, "something on the second page was erased", err, hearkeep.Changed)
+	if seen != 200 {
+		t.Errorf("seen before that: got %d, want the first page", seen)
 	}
 }
