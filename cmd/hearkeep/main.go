@@ -48,6 +48,8 @@ type commands struct {
 	Tokens   tokensCmd   `cmd:"" group:"Signed in at this terminal" help:"List, make and end API tokens for programs."`
 	Sessions sessionsCmd `cmd:"" group:"Signed in at this terminal" help:"List where you are signed in, and sign out there."`
 
+	Archive archiveCmd `cmd:"" group:"Archives that you have" help:"Check an archive; open a sealed one."`
+
 	SetupLink setupLinkCmd `cmd:"" help:"Print a link for one more household: its first person, who invites the others."`
 	Backup    backupCmd    `cmd:"" help:"Copy a keep to two folders, in use or not; read the copy back; destroy old copies of keys."`
 	Restore   restoreCmd   `cmd:"" help:"Make a keep of a backup; what was erased since stays erased."`
