@@ -75,6 +75,9 @@ func (f *folder) open(ctx context.Context, zone *time.Location, letters notify.C
 	if f.lock, err = lockFolder(path); err != nil {
 		return err
 	}
+	if err := wholeFolder(path); err != nil {
+		return err
+	}
 	if f.house, err = houseKey(path); err != nil {
 		return err
 	}
