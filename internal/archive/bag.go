@@ -152,16 +152,31 @@ func (b *Bag) Write(ctx context.Context, w io.Writer, c Content, from, to int64)
 	if c.Count() != len(b.t.rows) {
 		return changed("the count of recordings")
 	}
+	ahead := newBehind(w)
+	err := b.write(ctx, ahead, c, from, to)
+	if e := ahead.close(); err == nil || e != nil {
+		err = e // of both, the writer's is the cause
+	}
+	return err
+}
+
+func (b *Bag) write(ctx context.Context, w io.Writer, c Content, from, to int64) error {
+	buf := make([]byte, pieceSize)
 	return b.zip.write(ctx, w, func(ctx context.Context, i int, w io.Writer, from, to int64) error {
 		if i < len(b.files) {
 			return b.files[i].again(ctx, c, w, from, to)
 		}
-		return sound(ctx, w, c, int(b.t.sounds[i-len(b.files)]), from, to)
+		return copySound(ctx, w, c, int(b.t.sounds[i-len(b.files)]), from, to, buf)
 	}, from, to)
 }
 
 // sound copies the bytes [from, to) of a recording's sound.
-func sound(ctx context.Context, w io.Writer, c Content, i int, from, to int64) (err error) {
+func sound(ctx context.Context, w io.Writer, c Content, i int, from, to int64) error {
+	return copySound(ctx, w, c, i, from, to, make([]byte, min(to-from, pieceSize)))
+}
+
+// copySound is sound through a buffer that others may have used.
+func copySound(ctx context.Context, w io.Writer, c Content, i int, from, to int64, buf []byte) (err error) {
 	s, err := c.Sound(ctx, i)
 	if err != nil {
 		return err
@@ -171,6 +186,16 @@ func sound(ctx context.Context, w io.Writer, c Content, i int, from, to int64) (
 			err = e
 		}
 	}()
-	_, err = io.Copy(w, io.NewSectionReader(s, from, to-from))
-	return err
+	for from < to {
+		piece := buf[:min(to-from, int64(len(buf)))]
+		n, err := s.ReadAt(piece, from)
+		if n < len(piece) { // as io.ReaderAt has it, err says why
+			return fmt.Errorf("archive: sound of recording %d: %w", i, err)
+		}
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
+		from += int64(n)
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // byteOrderMark makes spreadsheets read UTF-8 as UTF-8.
@@ -51,7 +52,17 @@ func cell(s string) string {
 	if strings.HasPrefix(s, "\t") || strings.HasPrefix(s, "\r") || strings.HasPrefix(s, "\n") {
 		s = "'" + s
 	}
+	const begins = "=+-@\uff1d\uff0b\uff0d\uff20"
+	start := strings.TrimLeft(s, " \f\v\"'")
+	if !strings.ContainsAny(s, ";\t\r\n") && !strings.ContainsRune(begins, firstRune(start)) {
+		return s // nearly all are; the expression below is slow
+	}
 	return formula.ReplaceAllString(s, "$1$2'$3")
+}
+
+func firstRune(s string) rune {
+	r, _ := utf8.DecodeRuneInString(s)
+	return r
 }
 
 // transcripts is transcripts.csv: a row a recording.

@@ -20,6 +20,9 @@ const (
 
 // escaped is a path as manifests have it: RFC 8493, section 2.1.3.
 func escaped(name string) string {
+	if !strings.ContainsAny(name, "%\r\n") {
+		return name
+	}
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(name)
 }
 
