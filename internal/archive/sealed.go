@@ -60,7 +60,8 @@ type SealedKey struct {
 }
 
 // SealedContent is the ciphertext of one vault. It is frozen: each call gives
-// the same, or fails with hearkeep.Changed. It is not used concurrently.
+// the same, or fails with hearkeep.Changed. Each call of SealedBag.Write goes
+// through it on its own.
 type SealedContent interface {
 	// Len is how many recordings there are.
 	Len() int

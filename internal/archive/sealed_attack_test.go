@@ -418,9 +418,14 @@ func TestSealedIndexOfSomebody(t *testing.T) {
 			p := unpack(t, x.mine)
 			p.members[vaultMember(0, memberIndex)] = sealed
 			p.resign(t, x.s, nil)
-			said := everything(t, unlock(t, p.pack(t), x.p.kit))
+			u := unlock(t, p.pack(t), x.p.kit)
+			said := everything(t, u)
 			if !slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, test.want) }) {
 				t.Errorf("nothing says %q; said: %q", test.want, said)
+			}
+			folder, _ := folderOf(t, u)
+			if _, err := VerifyFolder(t.Context(), folder); err != nil {
+				t.Errorf("its folder is no whole bag: %v", err)
 			}
 		})
 	}

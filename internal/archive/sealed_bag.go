@@ -18,8 +18,8 @@ import (
 
 // SealedBag is a sealed archive that was laid out: its size and name are
 // known, and any range of it can be written. It holds its index and forty
-// bytes more for each recording, and nothing that was said. It may be used by
-// one at a time.
+// bytes more for each recording, and nothing that was said. It never changes:
+// several may write ranges of it at once where its contents allow that.
 type SealedBag struct {
 	folder  string
 	hash    [sha256.Size]byte

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -94,16 +95,21 @@ func TestSealedRanges(t *testing.T) {
 	p := newPerson(t)
 	b := newSealed(t, sealedFacts(newService(t), p, sealedVault(t, p, "", 17, noise(300000)), sealedVault(t, p, "x", 3, noise(5))))
 	whole := sealedBytes(t, b)
-	rnd := rand.New(rand.NewPCG(1, 2))
-	for range 40 {
-		from := rnd.Int64N(b.Size())
-		to := min(b.Size(), from+rnd.Int64N(400000))
-		var out bytes.Buffer
-		ok(t, b.Write(context.Background(), &out, from, to))
-		if !bytes.Equal(out.Bytes(), whole[from:to]) {
-			t.Fatalf("bytes %d to %d differ", from, to)
-		}
+	var several sync.WaitGroup
+	for i := range uint64(3) {
+		several.Go(func() {
+			rnd := rand.New(rand.NewPCG(1, i))
+			for range 15 {
+				from := rnd.Int64N(b.Size())
+				to := min(b.Size(), from+rnd.Int64N(400000))
+				var out bytes.Buffer
+				if err := b.Write(context.Background(), &out, from, to); err != nil || !bytes.Equal(out.Bytes(), whole[from:to]) {
+					t.Errorf("bytes %d to %d differ: %v", from, to, err)
+				}
+			}
+		})
 	}
+	several.Wait()
 	zr, err := zip.NewReader(bytes.NewReader(whole), b.Size())
 	ok(t, err)
 	for _, f := range zr.File { // reads and checks every CRC

@@ -176,18 +176,10 @@ func openIndex(sealed *io.SectionReader, with seal.VaultKey, c seal.IndexContext
 }
 
 // layOut says where each row's bytes begin, and holds the sums against the
-// members. Sums stay below their members' sizes, so that nothing overflows.
+// members. A sum stops at what the whole file has, so that none overflows.
 func (u *Unlocked) layOut(v *unlockedVault, i int) {
-	var ends [3]int64
-	for _, m := range []struct {
-		name string
-		to   **io.SectionReader
-	}{{memberWraps, &v.wraps}, {memberText, &v.text}, {memberSound, &v.sound}} {
-		if *m.to = u.file.members[vaultMember(i, m.name)]; *m.to == nil {
-			*m.to = io.NewSectionReader(noBytes{}, 0, 0)
-		}
-	}
 	at, most := rowStart{}, u.file.extent()
+	v.starts = make([]rowStart, 0, len(v.index.rows))
 	for k := range v.index.rows {
 		v.starts = append(v.starts, at)
 		for p, part := range v.index.rows[k].parts {
@@ -202,13 +194,22 @@ func (u *Unlocked) layOut(v *unlockedVault, i int) {
 			at.wraps = min(at.wraps+sealedWrapSize, most)
 		}
 	}
-	ends = [3]int64{at.wraps, at.text, at.sound}
-	for k, m := range []*io.SectionReader{v.wraps, v.text, v.sound} {
-		name := vaultMember(i, []string{memberWraps, memberText, memberSound}[k])
-		if u.file.members[name] != nil && m.Size() != ends[k] {
-			u.faults = append(u.faults, Fault{Member: name, What: faultLeftovers})
-		}
+	v.wraps = u.member(vaultMember(i, memberWraps), at.wraps)
+	v.text = u.member(vaultMember(i, memberText), at.text)
+	v.sound = u.member(vaultMember(i, memberSound), at.sound)
+}
+
+// member is a member that an index says to have some size; an empty one where
+// it is missing.
+func (u *Unlocked) member(name string, size int64) *io.SectionReader {
+	m := u.file.members[name]
+	if m == nil {
+		return io.NewSectionReader(noBytes{}, 0, 0)
 	}
+	if m.Size() != size {
+		u.faults = append(u.faults, Fault{Member: name, What: faultLeftovers})
+	}
+	return m
 }
 
 // extent is more than any sum of an honest archive.
