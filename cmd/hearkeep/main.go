@@ -44,6 +44,7 @@ type commands struct {
 	Erase    eraseCmd    `cmd:"" group:"Signed in at this terminal" help:"Erase recordings, or everything, for good."`
 	Events   eventsCmd   `cmd:"" group:"Signed in at this terminal" help:"Tell what is kept, erased and opened, as it happens."`
 	Vaults   vaultsCmd   `cmd:"" group:"Signed in at this terminal" help:"List the vaults that you hold."`
+	Import   importCmd   `cmd:"" group:"Signed in at this terminal" help:"Bring what Alexa, Google or another Hearkeep handed out to you, or a folder of recordings."`
 	Doors    doorsCmd    `cmd:"" group:"Signed in at this terminal" help:"List the doors of a vault, pause them, let them listen."`
 	Tokens   tokensCmd   `cmd:"" group:"Signed in at this terminal" help:"List, make and end API tokens for programs."`
 	Sessions sessionsCmd `cmd:"" group:"Signed in at this terminal" help:"List where you are signed in, and sign out there."`

@@ -182,18 +182,36 @@ func post(ctx context.Context, d device, path, mediaType string, body io.Reader)
 
 // send sends a request to the keep and nowhere else. A timeout of 0 is none.
 func (d device) send(req *http.Request, timeout time.Duration) (*http.Response, error) {
-	client := http.Client{
-		Timeout:       timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // never carry a token elsewhere
+	by := http.DefaultTransport
+	if d.CA != "" {
+		var err error
+		if by, err = d.transport(); err != nil {
+			return nil, err
+		}
 	}
+	return d.sendBy(by, req, timeout)
+}
+
+// transport makes connections to the keep, trusting its own authority where it
+// has one.
+func (d device) transport() (*http.Transport, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if d.CA != "" {
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM([]byte(d.CA)) {
 			return nil, hearkeep.Errorf(hearkeep.Invalid, "That is no certificate authority.").WithHint("Get hearkeep-ca.crt from the keep's trust page.")
 		}
-		transport := http.DefaultTransport.(*http.Transport).Clone()
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
-		client.Transport = transport
+	}
+	return transport, nil
+}
+
+// sendBy is send over connections that are kept.
+func (d device) sendBy(by http.RoundTripper, req *http.Request, timeout time.Duration) (*http.Response, error) {
+	client := http.Client{
+		Transport:     by,
+		Timeout:       timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // never carry a token elsewhere
 	}
 	resp, err := client.Do(req)
 	if untrusted := (*tls.CertificateVerificationError)(nil); errors.As(err, &untrusted) {

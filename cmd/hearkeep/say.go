@@ -166,6 +166,11 @@ func (cmd sayCmd) sound(ctx context.Context, e event) error {
 	if !cmd.Play {
 		return nil
 	}
+	return play(ctx, wav)
+}
+
+// play lets the sound system play a WAV file, by the first program that can.
+func play(ctx context.Context, wav []byte) error {
 	for _, player := range [][]string{{"pw-play", "-"}, {"paplay"}, {"aplay", "-q"}} {
 		path, err := exec.LookPath(player[0])
 		if err != nil {

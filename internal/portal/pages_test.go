@@ -213,6 +213,7 @@ func samples() []sample {
 	all = append(all, accountSamples(wrong, groups)...)
 	all = append(all, houseSamples(wrong)...)
 	all = append(all, rightsSamples(wrong)...)
+	all = append(all, bringSamples()...)
 	for _, err := range []error{
 		errNowhere, errSignIn, errTooLarge(32 << 20), errors.New("a chain"),
 		hearkeep.Errorf(hearkeep.Invalid, "%s", nasty).WithHint("%s", nasty),

@@ -89,6 +89,7 @@ type portal struct {
 	seats  *seats // for sound that is in memory
 	api    *document
 
+	bringing  *seats // for small recordings of an archive that is brought
 	preparing *preparations
 	downloads *places
 	redeeming *places // codes that are looked up
@@ -129,6 +130,7 @@ func New(c Config) (http.Handler, error) {
 		codes:  codes{now: c.Now},
 		seats:  newSeats(uploadsAtOnce, uploadsOfOne),
 
+		bringing:  newSeats(bringsAtOnce, bringsOfOne),
 		preparing: newPreparations(c.Now),
 		downloads: newPlaces(downloadsAtOnce, downloadsOfOne),
 		redeeming: newPlaces(redeemsAtOnce, redeemsOfOne),

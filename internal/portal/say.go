@@ -84,13 +84,17 @@ const (
 	seatWithin = 10 * time.Second
 )
 
-// holdUpload waits for one of the few places for sound in memory. A vault has
-// its share of them and no more, and a sender who is slow loses his: nobody
-// holds everybody's speech.
+// holdUpload waits for one of the few places for sound in memory.
 func (p *portal) holdUpload(w http.ResponseWriter, r *http.Request, of hearkeep.VaultID) (release func(), err error) {
+	return p.hold(w, r, p.seats, of)
+}
+
+// hold waits for a seat. A vault has its share of them and no more, and a
+// sender who is slow loses his: nobody holds everybody's speech.
+func (p *portal) hold(w http.ResponseWriter, r *http.Request, seats *seats, of hearkeep.VaultID) (release func(), err error) {
 	wait, cancel := context.WithTimeout(r.Context(), seatWithin)
 	defer cancel()
-	if release, err = p.seats.take(wait, of); err != nil {
+	if release, err = seats.take(wait, of); err != nil {
 		return nil, hearkeep.Errorf(hearkeep.Unavailable, "Too much is being sent at once.").WithHint("Try again in a moment.").Because(err)
 	}
 	// A server without deadlines, as in tests, has none to set.
