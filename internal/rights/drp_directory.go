@@ -6,12 +6,14 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -187,16 +189,27 @@ func parseKey(s string) (ed25519.PublicKey, error) {
 	if len(key) != ed25519.PublicKeySize {
 		return nil, fmt.Errorf("rights: %d bytes, not %d", len(key), ed25519.PublicKeySize)
 	}
-	// To a point of small order everybody can sign. Such keys verify the
-	// signature of all zeros, or one like it, for some of a few messages.
-	small := make([]byte, ed25519.SignatureSize)
-	small[0] = 1 // R is the neutral point, S is 0
-	for i := range 128 {
-		if ed25519.Verify(key, []byte{byte(i)}, small) {
-			return nil, errors.New("rights: a key that everybody can sign for")
-		}
+	if smallOrder(key) {
+		return nil, errors.New("rights: a key that everybody can sign for")
 	}
 	return key, nil
+}
+
+// smallOrder reports whether a key is one of the points of order 1, 2, 4 and 8:
+// for those, everybody can make signatures. By their y, little-endian, with
+// those that are not reduced; the sign of x, the last bit, is left out.
+func smallOrder(key ed25519.PublicKey) bool {
+	y := slices.Clone(key)
+	y[len(y)-1] &= 0x7f
+	return slices.Contains([]string{
+		"0000000000000000000000000000000000000000000000000000000000000000", // 0
+		"0100000000000000000000000000000000000000000000000000000000000000", // 1
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", // order 8
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", // order 8
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // p - 1
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // p
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // p + 1
+	}, hex.EncodeToString(y))
 }
 
 // agentName reports whether s can name an agent or a business in an address

@@ -3,6 +3,7 @@ package rights
 import (
 	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"strings"
@@ -109,5 +110,45 @@ func TestDirectoryChanges(t *testing.T) {
 	}
 	if _, err := b.agents.Bearer(t.Context(), token); err == nil {
 		t.Error("an agent that left the directory has a token")
+	}
+}
+
+// For a point of small order one signature of zeros verifies for some of a few
+// messages: that finds them without the table, which has to have found them too.
+func TestKeysThatEverybodyCanSignFor(t *testing.T) {
+	t.Parallel()
+	zeros := append([]byte{1}, make([]byte, ed25519.SignatureSize-1)...) // R is the neutral point, S is 0
+	points := 0
+	for _, y := range []string{
+		"0000000000000000000000000000000000000000000000000000000000000000", "0100000000000000000000000000000000000000000000000000000000000000",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	} {
+		for _, sign := range []byte{0, 0x80} {
+			key, err := hex.DecodeString(y)
+			if err != nil {
+				t.Fatal(err)
+			}
+			key[31] |= sign
+			for m := range 256 {
+				if ed25519.Verify(key, []byte{byte(m)}, zeros) {
+					points++
+					break
+				}
+			}
+			if _, err := parseKey(base64.StdEncoding.EncodeToString(key)); err == nil {
+				t.Errorf("%x was taken", key)
+			}
+		}
+	}
+	if points < 8 {
+		t.Errorf("points that everybody can sign for: got %d, want all 8", points)
+	}
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parseKey(base64.StdEncoding.EncodeToString(public)); err != nil {
+		t.Errorf("a key: got %v", err)
 	}
 }

@@ -360,7 +360,7 @@ func TestAgentsWordsAreForgotten(t *testing.T) {
 		t.Errorf("kept: got %+v", w)
 	}
 	for _, word := range []string{nobodys, "their 7", "Anna", "5555550123", "Somewhere"} {
-		if strings.Contains(fmt.Sprintf("%s", row.Sealed), word) || strings.Contains(fmt.Sprint(w), word) && word != nobodys && word != "their 7" {
+		if strings.Contains(string(row.Sealed), word) || strings.Contains(fmt.Sprint(w), word) && word != nobodys && word != "their 7" {
 			t.Errorf("%q is kept", word)
 		}
 	}
