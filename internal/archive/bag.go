@@ -166,17 +166,12 @@ func (b *Bag) write(ctx context.Context, w io.Writer, c Content, from, to int64)
 		if i < len(b.files) {
 			return b.files[i].again(ctx, c, w, from, to)
 		}
-		return copySound(ctx, w, c, int(b.t.sounds[i-len(b.files)]), from, to, buf)
+		return sound(ctx, w, c, int(b.t.sounds[i-len(b.files)]), from, to, buf)
 	}, from, to)
 }
 
-// sound copies the bytes [from, to) of a recording's sound.
-func sound(ctx context.Context, w io.Writer, c Content, i int, from, to int64) error {
-	return copySound(ctx, w, c, i, from, to, make([]byte, min(to-from, pieceSize)))
-}
-
-// copySound is sound through a buffer that others may have used.
-func copySound(ctx context.Context, w io.Writer, c Content, i int, from, to int64, buf []byte) (err error) {
+// sound copies the bytes [from, to) of a recording's sound through buf.
+func sound(ctx context.Context, w io.Writer, c Content, i int, from, to int64, buf []byte) (err error) {
 	s, err := c.Sound(ctx, i)
 	if err != nil {
 		return err
