@@ -35,6 +35,12 @@ func example(row route) any {
 		return kitCheckJSON{Ticket: "x", Groups: []string{"a", "b"}}
 	case nameJSON:
 		return nameJSON{"another name"}
+	case askJSON:
+		return askJSON{hearkeep.RequestAccess}
+	case chooseJSON:
+		return chooseJSON{[]hearkeep.VaultID{hearkeep.NewID[hearkeep.VaultID]()}}
+	case wordsJSON:
+		return wordsJSON{"what was really said"}
 	case newTokenJSON:
 		return newTokenJSON{Name: "x"}
 	default:

@@ -23,6 +23,8 @@ func (p *portal) apiRightsRoutes() []route {
 		{method: "POST", pattern: "/v1/requests/{id}/confirm", on: request, scope: scopePerson, api: answers("Make a request that was spoken, or told by an agent, your own.", p.apiConfirmRequest)},
 		{method: "POST", pattern: "/v1/requests/{id}/archive", on: request, scope: scopePerson, fresh: true, api: made("Freeze and check an open archive of all that you hold. It is this session’s alone.", p.apiPrepare)},
 		{method: "GET", pattern: "/v1/archives/{id}", on: archive, scope: scopePerson, api: sends("An open archive that this session prepared, whole or one range of it.", zipType, p.apiArchive)},
+		{method: "POST", pattern: "/v1/requests/{id}/sealed", on: request, scope: scopePerson, fresh: true, api: made("Freeze a sealed archive, which opens with the recovery kit.", p.apiPrepareSealed)},
+		{method: "GET", pattern: "/v1/requests/{id}/sealed", on: request, scope: scopePerson, api: sends("The sealed archive that this session froze, whole or one range of it.", zipType, p.apiSealed)},
 		{method: "POST", pattern: "/v1/requests/{id}/code", on: request, scope: scopePerson, api: answers("Have the one-time code for the sealed archive sent to all your addresses. It is used at /fetch.", p.apiCode)},
 		{method: "GET", pattern: "/v1/requests/{id}/preview", on: request, scope: scopePerson, fresh: true, api: answers("What an erasure would take.", p.apiPreview)},
 		{method: "POST", pattern: "/v1/requests/{id}/erase", on: request, scope: scopePerson, body: listBytes, fresh: true, api: answers("Erase all that the named vaults keep, for good.", p.apiEraseRequest)},
@@ -124,9 +126,19 @@ type archiveJSON struct {
 	Made       time.Time          `json:"made"`
 }
 
-// apiPrepare waits until the archive is checked. A caller who goes away finds
-// it by asking again.
 func (p *portal) apiPrepare(ctx context.Context, c *call, _ none) (archiveJSON, error) {
+	return p.prepareFor(ctx, c, false)
+}
+
+func (p *portal) apiPrepareSealed(ctx context.Context, c *call, _ none) (archiveJSON, error) {
+	return p.prepareFor(ctx, c, true)
+}
+
+func (p *portal) apiSealed(c *call) error { return p.sealedHere(c.w, c.r, c.visit()) }
+
+// prepareFor waits until an archive is checked. A caller who goes away finds it
+// by asking again.
+func (p *portal) prepareFor(ctx context.Context, c *call, sealed bool) (archiveJSON, error) {
 	id, err := pathID[hearkeep.RequestID](c.r)
 	if err != nil {
 		return archiveJSON{}, err
@@ -134,7 +146,7 @@ func (p *portal) apiPrepare(ctx context.Context, c *call, _ none) (archiveJSON, 
 	if _, err := p.Rights.Request(ctx, c.who, id); err != nil {
 		return archiveJSON{}, err
 	}
-	job := p.prepare(ctx, c.who, id)
+	job := p.prepare(ctx, c.who, id, sealed)
 	if !job.wait(ctx, preparedByCall) {
 		return archiveJSON{}, hearkeep.Errorf(hearkeep.Unavailable, "The archive is still being checked.").WithHint("Ask again in a moment: it goes on.").After(againIn * time.Second)
 	}
@@ -158,6 +170,7 @@ func (p *portal) apiCode(ctx context.Context, c *call, _ none) (none, error) {
 type previewJSON struct {
 	Vaults   []previewVaultJSON `json:"vaults"`
 	KeysGone time.Time          `json:"keys_gone,omitzero" doc:"When the last backup copy of the keys is destroyed; absent: with the erasure itself"`
+	KeysWait bool               `json:"keys_wait" doc:"Some time after the next verified backup; keys_gone is the earliest"`
 	Told     []string           `json:"told" doc:"Who is told of it"`
 }
 
@@ -177,7 +190,7 @@ func (p *portal) apiPreview(ctx context.Context, c *call, _ none) (previewJSON, 
 		return previewJSON{}, err
 	}
 	goes, err := p.Rights.PreviewErasure(ctx, c.who, id)
-	out := previewJSON{make([]previewVaultJSON, 0, len(goes.Vaults)), utc(goes.KeysGone), append([]string{}, goes.Told...)}
+	out := previewJSON{make([]previewVaultJSON, 0, len(goes.Vaults)), utc(goes.KeysGone), goes.KeysWait, append([]string{}, goes.Told...)}
 	for _, g := range goes.Vaults {
 		out.Vaults = append(out.Vaults, previewVaultJSON{g.ID, g.Name, g.Kind, g.Others, g.Totals.Recordings, g.Totals.Bytes, utc(g.Totals.Oldest)})
 	}

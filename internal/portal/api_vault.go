@@ -121,6 +121,7 @@ type recordingJSON struct {
 	HasAudio bool                 `json:"has_audio"`
 	HasWords bool                 `json:"has_words"`
 	Words    string               `json:"words,omitempty" doc:"What was heard"`
+	Version  uint64               `json:"words_version,omitempty" doc:"Of the words: above 1 where they were corrected"`
 	Turn     *turnJSON            `json:"turn,omitempty"`
 	Until    time.Time            `json:"until,omitzero" doc:"When the last of its parts goes"`
 	Damaged  bool                 `json:"damaged,omitempty" doc:"Something of it does not open"`
@@ -145,7 +146,7 @@ type slotJSON struct {
 func recordingOf(it vault.Item) recordingJSON {
 	out := recordingJSON{
 		ID: it.ID, Number: it.Number, Door: it.Binding, From: fromLabel(it), Source: it.Source, Start: it.Start.UTC(), Seconds: it.Duration.Seconds(),
-		HasAudio: it.HasAudio, HasWords: it.HasWords, Words: it.Words.Reveal(), Until: utc(it.Until), Damaged: it.Damaged,
+		HasAudio: it.HasAudio, HasWords: it.HasWords, Words: it.Words.Reveal(), Version: it.Version, Until: utc(it.Until), Damaged: it.Damaged,
 	}
 	if it.HasTurn {
 		t := &turnJSON{Intent: it.Turn.Intent, Did: it.Turn.Did, Answer: it.Turn.Answer.Reveal(), Note: it.Turn.Note, Slots: []slotJSON{}, Stages: []stageJSON{}}

@@ -28,6 +28,7 @@ import (
 	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/notify"
+	"github.com/hearkeep/hearkeep/internal/rights"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/sound"
 	"github.com/hearkeep/hearkeep/internal/speech"
@@ -51,6 +52,7 @@ type home struct {
 	desk      *identity.Desk
 	keep      *vault.Keep
 	act       *act.Desk
+	rights    *rights.Desk
 	engine    *fakeEngine
 	listeners *fakeListeners
 	letters   *notify.Desk
@@ -67,7 +69,10 @@ const humanSpeech = "/usr/share/asterisk/sounds/en_US_f_Allison/vm-opts.g722"
 func newHome(t *testing.T) *home { return newHomeHearing(t, nil) }
 
 // newHomeHearing is newHome with another engine than the fake.
-func newHomeHearing(t *testing.T, engine hear.Engine) *home {
+func newHomeHearing(t *testing.T, engine hear.Engine) *home { return newHomeWaiting(t, engine, 0) }
+
+// newHomeWaiting is that with another waiting time after a change of ways in.
+func newHomeWaiting(t *testing.T, engine hear.Engine, wait time.Duration) *home {
 	t.Helper()
 	dir, ctx := t.TempDir(), t.Context()
 	h := &home{t: t, engine: &fakeEngine{}, listeners: &fakeListeners{}, log: &logBuffer{}, blobs: filepath.Join(dir, "blobs"), speech: readSpeech(t)}
@@ -107,17 +112,20 @@ func newHomeHearing(t *testing.T, engine hear.Engine) *home {
 	h.keep, err = vault.Open(ctx, vault.Config{Store: db, Blobs: blobs, Ledger: h.ledger, House: house, Journal: journal, Letters: h.letters, Log: log})
 	check()
 	h.desk, err = identity.New(identity.Config{
-		Store: db, Ledger: h.ledger, House: house, Costs: lowCosts, Letters: h.letters, Vaults: h.keep, Origin: origin, Log: log,
+		Store: db, Ledger: h.ledger, House: house, Costs: lowCosts, Letters: h.letters, Vaults: h.keep, Origin: origin, Wait: wait, Log: log,
 	})
 	check()
 	sentences, err := understand.English()
 	check()
 	h.act, err = act.New(ctx, act.Config{Store: db, House: house, Log: log})
 	check()
+	h.rights = rights.New(rights.Config{
+		Store: db, Keep: h.keep, Ledger: h.ledger, Letters: h.letters, House: house, Origin: origin, Zone: time.UTC, Wait: wait, Log: log,
+	})
 	ear := hear.New(hear.Config{Engine: engine, Sentences: sentences, Act: h.act, Store: db, Log: log})
 
 	h.server.Config.Handler, err = New(Config{
-		Identity: h.desk, Keep: h.keep, Ear: ear, Act: h.act, Ledger: h.ledger, Doors: h.listeners,
+		Identity: h.desk, Keep: h.keep, Ear: ear, Act: h.act, Ledger: h.ledger, Doors: h.listeners, Rights: h.rights, Operator: true,
 		Log: log, Origin: origin, Zone: time.UTC,
 	})
 	check()

@@ -18,6 +18,8 @@ func TestAdminOpensNothing(t *testing.T) {
 	withoutDetector(t)
 	t.Parallel()
 	m := newMatrix(t)
+	m.archives = true
+	m.prepare()
 	var otto []asker
 	for _, who := range m.callers() {
 		if who.who != nil && who.who.name == "Otto" {

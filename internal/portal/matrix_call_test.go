@@ -18,7 +18,7 @@ import (
 
 // path fills the pattern of a cell's row.
 func (c cell) path() string {
-	id, in := "", c.open.String()
+	id, in := strings.Repeat("0", 32), c.open.String()
 	if c.object != nil {
 		id = c.object.id
 	}
@@ -77,6 +77,14 @@ func (w *town) body(c cell) (kind string, body []byte) {
 		form.Set("kind", "shared")
 	case "/sharing/invite":
 		form.Set("as", map[bool]string{true: "guardian", false: "holder"}[c.open != w.vaults["shared"] && w.isShared(c.open) && c.open != w.vaults["studio"]])
+	case "/rights":
+		form.Set("kind", "access")
+	case "/rights/requests/{id}/erase":
+		form.Set("sure", eraseWord)
+	case "/recordings/{id}/words":
+		form.Set("words", "what was really said")
+	case "/operator":
+		form = url.Values{"request": {w.asked}, "reason": {"So many asked at once that it takes longer."}}
 	case "/unlock":
 		form = url.Values{"passphrase": {passphrase}}
 	case "/sign-in":
@@ -101,6 +109,8 @@ func (w *town) example(c cell) any {
 		return eraseJSON{Recordings: []hearkeep.RecordingID{rec}}
 	case moveJSON:
 		return moveJSON{To: c.target(), Recordings: []hearkeep.RecordingID{rec}}
+	case chooseJSON:
+		return chooseJSON{Vaults: []hearkeep.VaultID{own(c.caller)}}
 	case toJSON:
 		return toJSON{To: c.target()}
 	case pauseJSON:

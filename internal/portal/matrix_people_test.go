@@ -47,6 +47,7 @@ func (w *town) settle() {
 		p := w.people[name]
 		w.vaults[name+"'s"] = p.own
 		w.furnish(name, name+"'s", p.own, 1)
+		w.furnishRights(p)
 		w.furnishAccount(p)
 	}
 	w.readCodes()

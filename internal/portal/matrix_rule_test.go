@@ -15,6 +15,7 @@ const (
 	setUpLink object = "set-up link"
 	joinLink  object = "invitation link"
 	leaveLink object = "farewell link"
+	clockLink object = "operator link"
 )
 
 // outcome is what becomes of a call, as its row of the table decides it.
@@ -40,6 +41,7 @@ type asker struct {
 	since   hearkeep.Generation // of a program: its keys
 	writes  bool                // of a program
 	fresh   bool                // of a session
+	clocks  bool                // it is the cookie of an operator
 }
 
 // callers are everybody that there is.
@@ -49,6 +51,9 @@ func (w *town) callers() []asker {
 		{name: "a device", header: bears(w.device), device: true},
 		{name: "a made-up session", header: cookies(strings.Repeat("A", 64)), browser: true},
 		{name: "a made-up token", header: bears("hkt_" + strings.Repeat("A", 64))},
+		{name: "a made-up ticket", header: http.Header{"Cookie": {ticketCookie + "=" + strings.Repeat("A", 26)}}},
+		{name: "an operator", header: http.Header{"Cookie": {operatorCookie + "=" + w.operating}}, clocks: true},
+		{name: "a made-up operator", header: http.Header{"Cookie": {operatorCookie + "=" + strings.Repeat("a", 26)}}},
 	}
 	for _, over := range []string{"signed out", "expired"} {
 		all = append(all, asker{name: "a session that is " + over, header: cookies(w.ended[over]), browser: true},
@@ -120,13 +125,20 @@ func (w *town) reaches(c asker, o thing, open hearkeep.VaultID) bool {
 		return they && other
 	case wayIn, channel, session, token: // is the account's own
 		return c.who != nil && o.account == c.who.account
+	case request: // is the account's own
+		return c.who != nil && o.account == c.who.account
+	case archive: // was prepared in that very session
+		return c.who != nil && o.account == c.who.account && c.fresh
+	case restriction: // of the open vault, and they asked for it
+		_, ok := w.held(c, open)
+		return ok && o.vault == open && c.who != nil && o.account == c.who.account
 	case member: // lives with them
 		return c.who != nil && o.house == c.who.house
 	case invitation: // they made it, or are an admin where it leads to
 		return c.who != nil && (o.account == c.who.account || c.who.admin && o.house == c.who.house)
 	case houseDoor: // is the door of a vault that the household shares
 		return c.who != nil && o.house == c.who.house && w.isShared(o.vault)
-	case setUpLink, joinLink, leaveLink: // whoever has a link has it
+	case setUpLink, joinLink, leaveLink, clockLink: // whoever has a link has it
 		return o.works
 	}
 	w.t.Fatalf("no rule says who reaches an object of the kind %q", o.kind)
@@ -161,7 +173,14 @@ func (w *town) rule(c cell) outcome {
 		return answered
 	case row.forAgents(): // the town has no directory of agents; drp_test.go has one
 		return nowhere
-	case row.setUp != nil, row.invited != nil, row.leaving != nil:
+	case row.fetching != nil: // nobody in the town has a ticket; fetch_test.go has one
+		return nowhere
+	case row.operator != nil:
+		if who.clocks {
+			return served
+		}
+		return nowhere
+	case row.setUp != nil, row.invited != nil, row.leaving != nil, row.operating != nil:
 		if c.object != nil && w.reaches(who, *c.object, open) {
 			return served
 		}
@@ -207,6 +226,14 @@ func (w *town) rule(c cell) outcome {
 			return unlock
 		}
 	}
+	if c.object != nil && c.object.kind == restriction && !c.absent {
+		if row.api == nil { // the page finds it in whichever vault of theirs it is
+			open = c.object.vault
+		}
+		if _, ok := w.held(who, open); ok && c.object.vault == open && !w.reaches(who, *c.object, open) {
+			return refused // another's: it is seen, and not theirs to end
+		}
+	}
 	if c.object != nil && (c.absent || !w.reaches(who, *c.object, open)) {
 		return nowhere
 	}
@@ -231,6 +258,8 @@ func named(row route) (kind object, inBody bool) {
 		return joinLink, false
 	case row.leaving != nil:
 		return leaveLink, false
+	case row.operating != nil:
+		return clockLink, false
 	}
 	switch pattern(row) {
 	case "POST /v1/vaults/{vault}/erase", "POST /v1/vaults/{vault}/move":

@@ -23,6 +23,7 @@ import (
 	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/notify"
+	"github.com/hearkeep/hearkeep/internal/rights"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/sound"
 	"github.com/hearkeep/hearkeep/internal/store"
@@ -55,7 +56,14 @@ type town struct {
 	tokens map[string]string             // API tokens by what they are
 	codes  map[hearkeep.AccountID]string // that confirm an address
 	ended  map[string]string             // cookies of sessions that are over
+
+	operating string // the cookie of an operator
+	asked     string // a request whose clock runs
 }
+
+// noWait lets archives leave although everybody in the town has just got an
+// address. TestArchiveWaits has the time.
+const noWait = time.Nanosecond
 
 // resident is somebody with an account.
 type resident struct {
@@ -180,17 +188,20 @@ func (w *town) open(dir string) {
 	w.keep, err = vault.Open(ctx, vault.Config{Store: db, Blobs: w.sound, Ledger: w.ledger, House: w.house, Journal: journal, Letters: w.letters, Log: log})
 	w.must(err)
 	w.desk, err = identity.New(identity.Config{
-		Store: db, Ledger: w.ledger, House: w.house, Costs: lowCosts, Letters: w.letters, Vaults: w.keep, Origin: w.server.URL, Log: log,
+		Store: db, Ledger: w.ledger, House: w.house, Costs: lowCosts, Letters: w.letters, Vaults: w.keep, Origin: w.server.URL, Wait: noWait, Log: log,
 	})
 	w.must(err)
 	sentences, err := understand.English()
 	w.must(err)
 	w.act, err = act.New(ctx, act.Config{Store: db, House: w.house, Log: log})
 	w.must(err)
+	w.rights = rights.New(rights.Config{
+		Store: db, Keep: w.keep, Ledger: w.ledger, Letters: w.letters, House: w.house, Origin: w.server.URL, Zone: time.UTC, Wait: noWait, Log: log,
+	})
 	w.listeners = &fakeListeners{}
 	ear := hear.New(hear.Config{Engine: w.engine, Sentences: sentences, Act: w.act, Store: db, Log: log})
 	handler, err := New(Config{
-		Identity: w.desk, Keep: w.keep, Ear: ear, Act: w.act, Ledger: w.ledger, Doors: w.listeners,
+		Identity: w.desk, Keep: w.keep, Ear: ear, Act: w.act, Ledger: w.ledger, Doors: w.listeners, Rights: w.rights, Operator: true,
 		Log: log, Origin: w.server.URL, Zone: time.UTC,
 	})
 	w.must(err)

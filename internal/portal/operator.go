@@ -120,7 +120,9 @@ func (p *portal) extend(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	id, err := hearkeep.ParseID[hearkeep.RequestID](r.PostFormValue("request"))
-	if err == nil {
+	if err != nil {
+		err = hearkeep.Errorf(hearkeep.Invalid, "No such request is open.").Because(err)
+	} else {
 		_, err = p.Rights.Extend(context.WithoutCancel(r.Context()), id, strings.TrimSpace(r.PostFormValue("reason")))
 	}
 	if pr := mendable(err); pr != nil {

@@ -105,7 +105,7 @@ const (
 // New returns the portal's handler. It fails on a configuration that would
 // send cookies in the clear over a network.
 func New(c Config) (http.Handler, error) {
-	if c.Identity == nil || c.Keep == nil || c.Ear == nil || c.Act == nil || c.Ledger == nil || c.Log == nil {
+	if c.Identity == nil || c.Keep == nil || c.Ear == nil || c.Act == nil || c.Ledger == nil || c.Rights == nil || c.Log == nil {
 		return nil, errors.New("portal: a required part of the configuration is missing")
 	}
 	origin, err := parseOrigin(c.Origin)

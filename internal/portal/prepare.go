@@ -10,8 +10,8 @@ import (
 	"github.com/hearkeep/hearkeep/internal/rights"
 )
 
-// An open archive is checked whole before its first byte, which takes as long
-// as there is much to check: so it goes on beside the page that began it. It
+// An archive is checked whole before its first byte, which takes as long as
+// there is much to check: so it goes on beside the page that began it. It
 // is one session's, and no other sees it.
 const (
 	preparingAtOnce = 2
@@ -31,10 +31,11 @@ type preparations struct {
 	of map[preparation]*prepared
 }
 
-// preparation names one: whose session, for which request.
+// preparation names one: whose session, for which request, and which archive.
 type preparation struct {
 	session string
 	request hearkeep.RequestID
+	sealed  bool
 }
 
 // prepared is one. open and err are read once done is closed.
@@ -122,17 +123,21 @@ func (j *prepared) wait(ctx context.Context, most time.Duration) bool {
 }
 
 // prepare begins to freeze and check an archive for somebody's session.
-func (p *portal) prepare(ctx context.Context, who identity.Verified, id hearkeep.RequestID) *prepared {
-	return p.preparing.start(ctx, p.Ending, preparation{who.Session(), id}, func(ctx context.Context) (rights.Open, error) {
+func (p *portal) prepare(ctx context.Context, who identity.Verified, id hearkeep.RequestID, sealed bool) *prepared {
+	return p.preparing.start(ctx, p.Ending, preparation{who.Session(), id, sealed}, func(ctx context.Context) (rights.Open, error) {
+		if sealed {
+			open, _, err := p.Rights.SealedHere(ctx, who, id)
+			return open, err
+		}
 		return p.Rights.Prepare(ctx, who, id)
 	})
 }
 
 // preparedFor is what is prepared, or goes on, for a request in this session.
-func (p *portal) preparedFor(ctx context.Context, who identity.Verified, id hearkeep.RequestID) (*prepared, error) {
-	key := preparation{who.Session(), id}
+func (p *portal) preparedFor(ctx context.Context, who identity.Verified, id hearkeep.RequestID, sealed bool) (*prepared, error) {
+	key := preparation{who.Session(), id, sealed}
 	j := p.preparing.get(key)
-	if j == nil || !j.ended() || j.err != nil {
+	if j == nil || !j.ended() || j.err != nil || sealed {
 		return j, nil
 	}
 	_, err := p.Rights.Prepared(ctx, who, j.open.ID)

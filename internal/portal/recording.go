@@ -27,10 +27,8 @@ type recordingPage struct {
 	Others  []vaultView // where it can be moved
 	Frozen  *frozenView // what freezes it; nil for nothing
 	Done    string
-	Correct bool // its words can be corrected
-	// Corrected says that the words are its keyholder's; empty where they are
-	// as they were made out.
-	Corrected string
+	Correct bool   // its words can be corrected
+	Version uint64 // of the words: above 1 where their keyholder corrected them
 }
 
 type slotView struct{ Name, Spoken, Value string }
@@ -71,7 +69,7 @@ func (p *portal) recordingPage(v *visit, it vault.Item) *recordingPage {
 		frame: p.frameOf(v, "Recording", ""), row: p.row(it),
 		Until: p.clock(it.Until), KeptFor: spanText(it.Until.Sub(it.Start).Round(24 * time.Hour)),
 		Number: uint64(it.Number), Kind: sourceKind(it.Source), Others: v.others(),
-		Correct: it.HasWords && !it.Damaged,
+		Correct: it.HasWords && !it.Damaged, Version: it.Version,
 	}
 	if !it.HasTurn {
 		return page

@@ -15,8 +15,7 @@ type frozenView struct {
 	What      string // "Everything in “Living room”"
 	Recording string // its id, where it is about one alone
 	Since     clock
-	Mine      bool // who looks may end it
-	Report    bool // it is there because something is being looked into
+	Mine      bool // who looks asked for it, and may end it
 }
 
 // frozen lists what is frozen in one vault, oldest first.
@@ -33,7 +32,7 @@ func (p *portal) frozen(ctx context.Context, v *visit, room *vault.Room) ([]froz
 	}
 	views := make([]frozenView, 0, len(all))
 	for _, r := range all {
-		view := frozenView{ID: r.ID.String(), What: "Everything in " + name, Since: p.clock(r.At), Mine: r.Mine, Report: r.Request.IsZero()}
+		view := frozenView{ID: r.ID.String(), What: "Everything in " + name, Since: p.clock(r.At), Mine: r.Mine}
 		switch {
 		case !r.Recording.IsZero():
 			view.What, view.Recording = "A recording in "+name, r.Recording.String()
@@ -234,11 +233,7 @@ func (p *portal) freeze(ctx context.Context, v *visit, id hearkeep.RecordingID, 
 	if _, err := v.room.Read(ctx, id); err != nil { // nothing is asked for what is not there
 		return hearkeep.RestrictionID{}, err
 	}
-	one, err := p.Rights.Ask(ctx, v.who, hearkeep.RequestRestriction, via)
-	if err != nil {
-		return hearkeep.RestrictionID{}, err
-	}
-	return v.room.Restrict(ctx, one.ID, id)
+	return p.Rights.RestrictRecording(ctx, v.who, v.room.ID(), id, via)
 }
 
 // freezing is what freezes a recording: a restriction of it alone, else of its
@@ -258,7 +253,7 @@ func (p *portal) freezing(ctx context.Context, v *visit, it vault.Item) (*frozen
 	if i := slices.IndexFunc(all, func(r vault.Restriction) bool { return r.Recording == it.ID }); i >= 0 {
 		one = all[i]
 	}
-	view := &frozenView{ID: one.ID.String(), Since: p.clock(one.At), Mine: one.Mine, Report: one.Request.IsZero()}
+	view := &frozenView{ID: one.ID.String(), Since: p.clock(one.At), Mine: one.Mine}
 	if one.Recording == it.ID {
 		view.Recording = it.ID.String()
 	}

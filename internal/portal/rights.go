@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -206,7 +207,9 @@ type requestPage struct {
 	Fresh   bool   // an unlocker was shown within the last minutes
 	Waits   *clock // until when no archive leaves
 	Archive *archiveView
+	Sealed  *archiveView
 	Checks  *clock // since when an archive is being checked
+	Seals   *clock // since when a sealed one is
 	Problem *problem
 	Vaults  []vaultView // to choose from
 	Frozen  []frozenView
@@ -264,10 +267,10 @@ func (p *portal) requestPage(r *http.Request, v *visit) (*requestPage, error) {
 	}
 	view := p.requestView(one)
 	page := &requestPage{frame: p.frameOf(v, view.Text.Name, "rights"), requestView: view, Fresh: v.who.Fresh() == nil}
-	if !view.Running() {
-		return page, nil
-	}
 	switch {
+	case view.State == hearkeep.RequestAnswered && view.Fetches():
+		err = p.isPrepared(r.Context(), v, page, id) // it can be fetched again
+	case !view.Running():
 	case view.Fetches():
 		err = p.aboutArchives(r.Context(), v, page, id)
 	case view.Kind == hearkeep.RequestRestriction, view.Kind == hearkeep.RequestObjection:
@@ -294,26 +297,41 @@ func (p *portal) aboutArchives(ctx context.Context, v *visit, page *requestPage,
 	for _, a := range addresses {
 		page.Reaches = page.Reaches || a.Confirmed
 	}
-	job, err := p.preparedFor(ctx, v.who, id)
-	switch {
-	case err != nil:
+	if page.Frozen, err = p.frozenIn(ctx, v); err != nil {
 		return err
-	case job == nil:
-	case !job.ended():
-		page.Checks, page.Again = p.clockOf(job.began), againIn
-	case job.err != nil:
-		pr := explain(job.err)
-		if pr.Status >= http.StatusInternalServerError {
-			p.Log.Error("an archive was not prepared", "request", id, "code", pr.Code, "err", job.err)
+	}
+	return p.isPrepared(ctx, v, page, id)
+}
+
+// isPrepared fills in what this session prepared, or has checked at the moment.
+func (p *portal) isPrepared(ctx context.Context, v *visit, page *requestPage, id hearkeep.RequestID) error {
+	for _, sealed := range []bool{false, true} {
+		job, err := p.preparedFor(ctx, v.who, id, sealed)
+		if err != nil {
+			return err
 		}
-		page.Problem = &pr
-	default:
-		page.Archive = p.archiveView(job.open)
+		checks, ready := &page.Checks, &page.Archive
+		if sealed {
+			checks, ready = &page.Seals, &page.Sealed
+		}
+		switch {
+		case job == nil:
+		case !job.ended():
+			*checks, page.Again = p.clockOf(job.began), againIn
+		case job.err == nil:
+			*ready = p.archiveView(job.open)
+		case page.Running():
+			pr := explain(job.err)
+			if pr.Status >= http.StatusInternalServerError {
+				p.Log.Error("an archive was not prepared", "request", id, "code", pr.Code, "err", job.err)
+			}
+			page.Problem = &pr
+		}
 	}
 	return nil
 }
 
-// act does something about a request and shows its page again.
+// about does something about a request and shows its page again.
 func (p *portal) about(w http.ResponseWriter, r *http.Request, done string, do func(context.Context, hearkeep.RequestID) error) error {
 	id, err := pathID[hearkeep.RequestID](r)
 	if err != nil {
@@ -376,9 +394,42 @@ func (p *portal) prepareArchive(w http.ResponseWriter, r *http.Request, v *visit
 		if _, err := p.Rights.Request(ctx, v.who, id); err != nil {
 			return err
 		}
-		p.prepare(ctx, v.who, id).wait(r.Context(), preparedSoon)
+		p.prepare(ctx, v.who, id, false).wait(r.Context(), preparedSoon)
 		return nil
 	})
+}
+
+// prepareSealed does so for the sealed archive.
+func (p *portal) prepareSealed(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return p.about(w, r, "", func(ctx context.Context, id hearkeep.RequestID) error {
+		if _, err := p.Rights.Request(ctx, v.who, id); err != nil {
+			return err
+		}
+		p.prepare(ctx, v.who, id, true).wait(r.Context(), preparedSoon)
+		return nil
+	})
+}
+
+// sealedHere sends the sealed archive that this session prepared.
+func (p *portal) sealedHere(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := pathID[hearkeep.RequestID](r)
+	if err != nil {
+		return err
+	}
+	job, err := p.preparedFor(r.Context(), v.who, id, true)
+	if err == nil && (job == nil || !job.ended() || job.err != nil) {
+		err = errNowhere
+	}
+	if err != nil {
+		return err
+	}
+	open, leave, err := p.Rights.SealedHere(r.Context(), v.who, id)
+	if err != nil {
+		return err
+	}
+	return p.download(w, r, download{open, v.who.Session(), func(ctx context.Context, w io.Writer, from, to int64) error {
+		return p.Rights.SendSealed(ctx, leave, w, from, to)
+	}})
 }
 
 // openArchive sends an open archive to the session that prepared it.

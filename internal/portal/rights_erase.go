@@ -17,6 +17,7 @@ type eraseRequestPage struct {
 	ID       string
 	Vaults   []goesView
 	KeysGone *clock // when the last backup copy of the keys is destroyed; nil for at once
+	KeysWait bool   // after the next verified backup, and not before KeysGone
 	Told     []string
 	Problem  *problem
 }
@@ -53,7 +54,7 @@ func (p *portal) eraseRequestPage(r *http.Request, v *visit) (*eraseRequestPage,
 	if err != nil {
 		return nil, err
 	}
-	page := &eraseRequestPage{frame: p.frameOf(v, "What would go", "rights"), ID: id.String(), KeysGone: p.clockOf(goes.KeysGone), Told: goes.Told}
+	page := &eraseRequestPage{frame: p.frameOf(v, "What would go", "rights"), ID: id.String(), KeysGone: p.clockOf(goes.KeysGone), KeysWait: goes.KeysWait, Told: goes.Told}
 	for _, g := range goes.Vaults {
 		view := goesView{
 			ID: g.ID.String(), Name: g.Name, Count: g.Totals.Recordings, What: countText(g.Totals.Recordings, "recording"),

@@ -10,6 +10,8 @@ func (p *portal) rightsRoutes() []route {
 		{method: "POST", pattern: "/rights/requests/{id}/withdraw", on: request, keyholder: p.withdrawRequest, body: formBytes},
 		{method: "GET", pattern: "/rights/requests/{id}/answer", on: request, keyholder: p.requestAnswer},
 		{method: "POST", pattern: "/rights/requests/{id}/archive", on: request, keyholder: p.prepareArchive, body: formBytes, fresh: true},
+		{method: "POST", pattern: "/rights/requests/{id}/sealed", on: request, keyholder: p.prepareSealed, body: formBytes, fresh: true},
+		{method: "GET", pattern: "/rights/requests/{id}/sealed", on: request, keyholder: p.sealedHere},
 		{method: "POST", pattern: "/rights/requests/{id}/code", on: request, keyholder: p.sendCode, body: formBytes},
 		{method: "GET", pattern: "/rights/requests/{id}/erase", on: request, keyholder: p.eraseRequestForm, fresh: true},
 		{method: "POST", pattern: "/rights/requests/{id}/erase", on: request, keyholder: p.eraseRequest, body: formBytes, fresh: true},

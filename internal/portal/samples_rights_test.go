@@ -29,7 +29,7 @@ func sampleFrozen() []frozenView {
 	return []frozenView{
 		{ID: fmt.Sprintf("%032x", 1), What: "Everything in “Living room”", Since: at(day0), Mine: true},
 		{ID: fmt.Sprintf("%032x", 2), What: "A recording in “" + nasty + "”", Recording: fmt.Sprintf("%032x", 9), Since: at(day0)},
-		{ID: fmt.Sprintf("%032x", 3), What: "Everything in “Your keep”", Since: at(day0), Report: true},
+		{ID: fmt.Sprintf("%032x", 3), What: "Everything in “Your keep”", Since: at(day0)},
 	}
 }
 
@@ -87,7 +87,8 @@ func rightsSamples(wrong *problem) []sample {
 			page.Kinds[0].Open = access.ID
 		})},
 		{"request-access", "request", samplePage(access, nil)},
-		{"request-access-stale", "request", samplePage(access, func(page *requestPage) { page.Fresh, page.HasKit, page.Done = false, false, requestDone("confirmed") })},
+		{"request-access-nokit", "request", samplePage(access, func(page *requestPage) { page.HasKit = false })},
+		{"request-access-stale", "request", samplePage(access, func(page *requestPage) { page.Fresh, page.Done = false, requestDone("confirmed") })},
 		{"request-access-waits", "request", samplePage(access, func(page *requestPage) { page.Waits = due(70 * time.Hour) })},
 		{"request-access-checks", "request", samplePage(access, func(page *requestPage) { page.Checks = due(-time.Minute) })},
 		{"request-access-ready", "request", samplePage(sampleRequest(hearkeep.RequestAccess, hearkeep.RequestReady, nil), func(page *requestPage) { page.Archive, page.Reaches = sampleArchive(), false })},
@@ -98,16 +99,19 @@ func rightsSamples(wrong *problem) []sample {
 		{"request-restriction", "request", samplePage(sampleRequest(hearkeep.RequestRestriction, hearkeep.RequestOpen, nil), func(page *requestPage) { page.Vaults, page.Frozen = sampleVaults(), sampleFrozen()[2:] })},
 		{"request-rectification", "request", samplePage(sampleRequest(hearkeep.RequestRectification, hearkeep.RequestOpen, nil), nil)},
 		{"request-objection", "request", samplePage(sampleRequest(hearkeep.RequestObjection, hearkeep.RequestOpen, nil), nil)},
+		{"request-access-sealing", "request", samplePage(access, func(page *requestPage) { page.Seals, page.Again = due(-time.Minute), againIn })},
+		{"request-access-sealed", "request", samplePage(access, func(page *requestPage) { page.Sealed, page.Reaches, page.Fresh = sampleArchive(), false, false })},
+		{"request-access-answered", "request", samplePage(sampleRequest(hearkeep.RequestAccess, hearkeep.RequestAnswered, nil), func(page *requestPage) { page.Archive, page.Sealed = sampleArchive(), sampleArchive() })},
 		{"request-answered", "request", samplePage(sampleRequest(hearkeep.RequestErasure, hearkeep.RequestAnswered, nil), nil)},
 		{"eraserequest", "eraserequest", &eraseRequestPage{frame: framed("What would go", "rights"), ID: access.ID, Vaults: goes, KeysGone: due(720 * time.Hour), Told: []string{"Ben", nasty}}},
-		{"eraserequest-wrong", "eraserequest", &eraseRequestPage{frame: framed("What would go", "rights"), ID: access.ID, Vaults: goes[:1], Problem: wrong}},
+		{"eraserequest-wrong", "eraserequest", &eraseRequestPage{frame: framed("What would go", "rights"), ID: access.ID, Vaults: goes[:1], KeysWait: true, KeysGone: due(100 * time.Hour), Problem: wrong}},
 		{"eraserequest-none", "eraserequest", &eraseRequestPage{frame: framed("What would go", "rights"), ID: access.ID}},
 		{"requesterased", "requesterased", &erasedPage{framed("Erased", "rights"), access.ID, []erasedView{receipt}, true}},
 		{"requesterased-none", "requesterased", &erasedPage{frame: framed("Erased", "rights"), ID: access.ID}},
 		{"words", "words", &wordsPage{inVault("Correct the words", ""), sampleDays()[0].Rows[0], nasty, nil}},
 		{"words-wrong", "words", &wordsPage{framed("Correct the words", ""), sampleDays()[0].Rows[0], "", wrong}},
 		{"recording-corrected", "recording", sampleRecording(func(r *recordingPage) {
-			r.Correct, r.Corrected, r.Done = true, "Corrected by you", "The words are corrected. Those before are destroyed."
+			r.Correct, r.Version, r.Done = true, 2, "The words are corrected. Those before are destroyed."
 		})},
 		{"recording-frozen", "recording", sampleRecording(func(r *recordingPage) { one := sampleFrozen()[0]; r.Frozen, r.Correct = &one, true })},
 		{"fetch", "fetch", &fetchPage{frame: unframed("Fetch a sealed archive")}},
