@@ -82,7 +82,7 @@ func (r *report) end(sum vault.Checked) error {
 		return nil
 	}
 	return codedError{exitDamaged, hearkeep.Errorf(hearkeep.Conflict, "Damage was found in %s.", counted(r.found, "place")).
-		WithHint("What is named does not open any more; everything else does. Look at the disk; this version makes no backups.")}
+		WithHint("What is named does not open any more; everything else does. Look at the disk, and at your backups: docs/backup.md.")}
 }
 
 // counted is such as "1 vault" and "2 vaults".

@@ -22,6 +22,7 @@ type doctorCmd struct {
 	Timezone string `help:"Where alarms ring, as serve has it." placeholder:"ZONE"`
 	JSON     bool   `help:"Print one JSON object a line and finding." name:"json"`
 	lettersFlags
+	backupFlags
 }
 
 // Run looks at everything that somebody would ask who is up at three in the
@@ -92,7 +93,6 @@ func (d *doctor) notHere() {
 		"Who spoke is not told apart: that needs an external engine. Whatever a door hears goes to that door's keeper, whoever said it.",
 		"There are no wake words here: a door listens when its device, or Home Assistant, says so.",
 		"Only English commands of the sentences in docs/sentences.md are understood; free dictation is not.",
-		"There is no backup command in this version, and a copy of keys.db keeps the keys of what is deleted later: see docs/operating.md.",
 	} {
 		d.note("not here", "", "%s", says)
 	}

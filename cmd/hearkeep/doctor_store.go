@@ -38,6 +38,7 @@ func (d *doctor) stored(ctx context.Context) {
 	d.numbers(ctx, st)
 	d.bound(ctx, st)
 	d.outbox(ctx, st)
+	d.backups(ctx, st)
 }
 
 // unopened says why the databases do not open.

@@ -18,12 +18,12 @@ Examples:
   hearkeep say --json "what time is it"       one JSON event a line
   hearkeep sign-in http://localhost:8484      sign in at this terminal, to read what is kept
   hearkeep history                            what was heard; then hearkeep show, listen or erase with an id
-  hearkeep import alexa.zip                   what another provider handed out to you, after you have looked at it
   hearkeep tokens make backup                 an API token for a program (docs/api.md)
   hearkeep events                             what is kept, erased and opened, as it happens
   hearkeep archive verify FILE.zip            whether an archive of yours is whole; it needs no keep
   hearkeep doctor --keep ./keep               what is wrong, and the line that mends it
   hearkeep check --keep ./keep                read back everything; name what is damaged
+  hearkeep backup --to DIR --keys-to DIR2     a copy that counts once it was read back (docs/backup.md)
   hearkeep demo                               a made-up household that really spoke, to look around in
 
 Settings: every flag is also a key of the file given with --config, and an
