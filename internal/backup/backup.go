@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -125,7 +126,8 @@ func (d *Desk) Make(ctx context.Context, p Places, tell func(string)) (Made, err
 	if err != nil {
 		return Made{}, fmt.Errorf("backup: begin: %w", err)
 	}
-	made, err := d.make(ctx, at, &row, p.By, tell)
+	var made Made
+	quietly(func() { made, err = d.make(ctx, at, &row, p.By, tell) })
 	if err != nil {
 		return Made{}, errors.Join(placeError(at, err), d.abandon(context.WithoutCancel(ctx), row))
 	}
@@ -135,6 +137,21 @@ func (d *Desk) Make(ctx context.Context, p Places, tell func(string)) (Made, err
 		made.Warnings = append(made.Warnings, "An old copy of the keys could not be destroyed: "+err.Error())
 	}
 	return made, nil
+}
+
+// niceness is how much less of the processor a backup gets than what is said.
+const niceness = 10
+
+// quietly runs fn at a lower priority, on a thread that ends with it: SQLite
+// here is Go, and copies and compares on the thread that asks.
+func quietly(fn func()) {
+	var done sync.WaitGroup
+	done.Go(func() {
+		runtime.LockOSThread() // and is never unlocked
+		syscall.Setpriority(syscall.PRIO_PROCESS, syscall.Gettid(), niceness)
+		fn()
+	})
+	done.Wait()
 }
 
 // begin enters the backup before any key is copied, so that no copy is one
