@@ -73,19 +73,17 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // searched is what a search for recordings of an account found.
 type searched struct {
-	vaults  []searchedVault
-	account store.Account
-	held    kept
-	size    int64 // entries of the ledger
-	at      time.Time
+	vaults []searchedVault
+	held   kept
+	size   int64 // entries of the ledger
+	at     time.Time
 }
 
 type searchedVault struct {
-	id       hearkeep.VaultID
-	all      store.Totals
-	doors    int
-	counted  int64 // at its doors: sound in which nothing was asked, and of which nothing was kept
-	restrict int   // in force
+	id      hearkeep.VaultID
+	all     store.Totals
+	doors   int
+	counted int64 // at its doors: sound in which nothing was asked, and of which nothing was kept
 }
 
 // kept is what is kept of an account beside recordings.
@@ -191,9 +189,6 @@ func (d *Desk) search(ctx context.Context, who identity.Verified) (s searched, e
 				return err
 			}
 		}
-		if s.account, err = tx.Identity.Account(ctx, who.Account()); err != nil {
-			return err
-		}
 		if s.size, err = tx.Ledger.Size(ctx); err != nil {
 			return err
 		}
@@ -224,9 +219,7 @@ func (v *searchedVault) count(ctx context.Context, tx *store.Tx) (err error) {
 			}
 		}
 	}
-	frozen, err := tx.Rights.Restrictions(ctx, v.id)
-	v.restrict = len(frozen)
-	return err
+	return nil
 }
 
 // keptOf counts what is kept of an account beside recordings.

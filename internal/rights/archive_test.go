@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,6 +122,44 @@ func (o *office) archiveRow(p vaulttest.Person, id hearkeep.ArchiveID) (a store.
 		return err
 	}))
 	return a
+}
+
+// Fetched in pieces, by several connections at once, it is disclosed once and
+// answered when the last byte has left.
+func TestArchiveInPieces(t *testing.T) {
+	o, ctx := openOffice(t), t.Context()
+	anna := o.person("Anna")
+	o.says(anna, "something")
+	r := o.asks(anna, hearkeep.RequestAccess)
+	a, err := o.desk.Prepare(ctx, anna.Who, r.ID)
+	o.must(err)
+	bag := make([]byte, a.Size)
+	piece := func(from, to int64) {
+		var b bytes.Buffer
+		if err := o.desk.Send(ctx, anna.Who, a.ID, &b, from, to); err != nil {
+			t.Error(err)
+		}
+		copy(bag[from:to], b.Bytes())
+	}
+	var all sync.WaitGroup
+	for i := range int64(4) {
+		all.Go(func() { piece(a.Size*i/5, a.Size*(i+1)/5) })
+	}
+	all.Wait()
+	piece(a.Size*4/5, a.Size-1)
+	if got, err := o.desk.Request(ctx, anna.Who, r.ID); err != nil || got.State != hearkeep.RequestReady {
+		t.Errorf("but for the last byte: got %s, %v, want it ready", got.State, err)
+	}
+	piece(a.Size-1, a.Size)
+	if got, err := o.desk.Request(ctx, anna.Who, r.ID); err != nil || got.State != hearkeep.RequestAnswered {
+		t.Errorf("whole: got %s, %v, want it answered", got.State, err)
+	}
+	if got := o.entries(anna, ledger.KindDisclosed); len(got) != 1 {
+		t.Errorf("got %d disclosures, want one", len(got))
+	}
+	if v := o.verified(bag); v.Recordings != 1 {
+		t.Errorf("got %+v", v)
+	}
 }
 
 // What was prepared is there for the session that prepared it, and for no
