@@ -2,13 +2,15 @@
 //
 // Its handles are the permission. An Inbox adds to one binding and can read
 // nothing. A Room lists, listens, reads, binds and erases in one vault, for a
-// keyholder who is signed in. An Eraser erases and counts by metadata alone.
-// No method of any names another vault.
+// keyholder who is signed in, and hands over a Release of all of it. An Eraser
+// erases and counts by metadata alone. A Courier carries the ciphertext of what
+// one account holds, and opens nothing. No method of any names another vault.
 //
 // It promises that a recording is on the disk before it is acknowledged, that
 // an opening whose ledger entry cannot be written does not happen, that what
 // is opened is bound to the vault of the handle and never to what a row says,
-// and that an erasure is acknowledged only after the keys have left the disk.
+// that an erasure is acknowledged only after the keys have left the disk, and
+// that what is handed over is whole, with every number accounted for, or stops.
 // It refuses the zero Verified and the zero Device.
 package vault
 
