@@ -259,6 +259,9 @@ func (cmd eraseCmd) Run(ctx context.Context, c *console) error {
 		Count int       `json:"count"`
 		At    time.Time `json:"at"`
 		Entry int64     `json:"entry"`
+
+		KeysGone time.Time `json:"keys_gone"`
+		KeysWait bool      `json:"keys_wait"`
 	}
 	raw, err := cl.call(ctx, http.MethodPost, of+"/erase", in, &rc)
 	if err != nil {
@@ -266,5 +269,13 @@ func (cmd eraseCmd) Run(ctx context.Context, c *console) error {
 	}
 	return cl.print(cmd.JSON, raw, func(w io.Writer) {
 		fmt.Fprintf(w, "Erased for good: %d.\nReceipt %s, ledger entry %d: %s/receipts/%s\n", rc.Count, printable(rc.ID), rc.Entry, cl.URL, printable(rc.ID))
+		switch later := rc.KeysGone.After(rc.At); {
+		case rc.KeysWait && later:
+			fmt.Fprintf(w, "A backup still holds its keys: that copy is destroyed after the next verified backup, and not before %s.\n", rc.KeysGone.Local().Format(time.RFC3339))
+		case rc.KeysWait:
+			fmt.Fprintln(w, "A backup still holds its keys: that copy is destroyed after the next verified backup.")
+		case later:
+			fmt.Fprintf(w, "A backup holds its keys until %s.\n", rc.KeysGone.Local().Format(time.RFC3339))
+		}
 	})
 }
