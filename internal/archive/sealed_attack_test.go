@@ -347,4 +347,3 @@ func TestSealedDirectoryBomb(t *testing.T) {
 	_, err := OpenSealed(bytes.NewReader(out.Bytes()), int64(out.Len()))
 	codeIs(t, err, hearkeep.Invalid)
 }
-
