@@ -18,6 +18,8 @@ Examples:
   hearkeep say --json "what time is it"       one JSON event a line
   hearkeep sign-in http://localhost:8484      sign in at this terminal, to read what is kept
   hearkeep history                            what was heard; then hearkeep show, listen or erase with an id
+  hearkeep rights archive                     a copy of everything that is kept of you
+  hearkeep import alexa.zip                   what another provider handed out to you, after you have looked at it
   hearkeep tokens make backup                 an API token for a program (docs/api.md)
   hearkeep events                             what is kept, erased and opened, as it happens
   hearkeep archive verify FILE.zip            whether an archive of yours is whole; it needs no keep

@@ -51,6 +51,11 @@ type commands struct {
 
 	Archive archiveCmd `cmd:"" group:"Archives that you have" help:"Check an archive; open a sealed one."`
 
+	Rights   rightsCmd   `cmd:"" group:"Signed in at this terminal" help:"Ask for a copy of everything, have it erased, frozen or kept no more; see how far that is."`
+	Correct  correctCmd  `cmd:"" group:"Signed in at this terminal" help:"Correct the words of a recording."`
+	Fetch    fetchCmd    `cmd:"" help:"Fetch a sealed archive with the one-time code that a letter brought."`
+	Operator operatorCmd `cmd:"" help:"Print a link to the page of clocks and counts (serve --operator)."`
+
 	SetupLink setupLinkCmd `cmd:"" help:"Print a link for one more household: its first person, who invites the others."`
 	Backup    backupCmd    `cmd:"" help:"Copy a keep to two folders, in use or not; read the copy back; destroy old copies of keys."`
 	Restore   restoreCmd   `cmd:"" help:"Make a keep of a backup; what was erased since stays erased."`

@@ -27,6 +27,7 @@ type serveCmd struct {
 	Timezone string     `help:"Where alarms ring and days begin, such as Europe/Berlin; by default the machine's." placeholder:"ZONE"`
 	LogLevel slog.Level `help:"Least level to log: debug, info, warn, error." default:"info"`
 	LogJSON  bool       `help:"Log as JSON." name:"log-json"`
+	Operator bool       `help:"Show clocks and counts of requests at /operator, to whoever has a link of hearkeep operator."`
 	httpsFlags
 	lettersFlags
 	agentFlags
@@ -76,7 +77,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	pages := r.portal(front.origin.String(), front.trust())
 	pages.Agents = agents
-	pages.Ending = ctx
+	pages.Ending, pages.Operator = ctx, cmd.Operator
 	handler, err := portal.New(pages)
 	if err != nil {
 		return err
@@ -90,6 +91,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 	tasks := schedule{log: log, tasks: []task{
 		{"expire recordings", 10 * time.Minute, func(ctx context.Context, now time.Time) error { _, err := f.keep.Expire(ctx, now); return err }},
 		{"expire sessions, links and accounts that leave", time.Minute, r.desk.Expire},
+		{"expire requests and archives", time.Hour, r.rights.Expire},
 		{"expire ledger bodies", 24 * time.Hour, func(ctx context.Context, now time.Time) error { _, err := f.ledger.Expire(ctx, now); return err }},
 		{"expire the log of letters", 24 * time.Hour, f.letters.Expire},
 		{"expire what agents asked", time.Hour, agents.Expire},
