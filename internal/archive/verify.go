@@ -212,7 +212,7 @@ func sumOf(ctx context.Context, f *bagFile) (sum [32]byte, n int64, err error) {
 	}
 	defer r.Close()
 	h := sha256.New()
-	buf := make([]byte, 128<<10)
+	buf := make([]byte, min(max(f.size, 512), 128<<10))
 	for {
 		if err := ctx.Err(); err != nil {
 			return sum, n, err

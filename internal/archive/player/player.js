@@ -158,8 +158,8 @@
   }
 
   function status(part) {
-    const of = $("clear").hidden ? "" : ` of ${number.format(count)}`;
-    $("status").textContent = part === undefined ? many(view.length, "recording").replace(" ", of + " ") : `Searching, ${Math.floor(part * 100)} %. ${number.format(view.length)} found so far.`;
+    const found = $("clear").hidden ? many(view.length, "recording") : `${number.format(view.length)} of ${many(count, "recording")}`;
+    $("status").textContent = part === undefined ? found : `Searching, ${Math.floor(part * 100)} %. ${number.format(view.length)} found so far.`;
   }
 
   // show draws the page that is open.
