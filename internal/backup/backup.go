@@ -170,7 +170,7 @@ func (d *Desk) begin(ctx context.Context, at places) (row store.Backup, err erro
 }
 
 func stamp(row store.Backup) string {
-	return row.Begun.Format("20060102T150405Z") + "-" + row.ID.String()[:8]
+	return row.Begun.Format("20060102T150405.000Z") + "-" + row.ID.String()[:8]
 }
 func rowsName(row store.Backup) string { return "hearkeep-" + stamp(row) + ".db" }
 func keysName(row store.Backup) string { return "hearkeep-keys-" + stamp(row) + ".db" }
