@@ -33,6 +33,12 @@ func TestTake(t *testing.T) {
 	if want := "imported from Alexa, Kitchen Echo"; b.Turn.Note != want {
 		t.Errorf("the note is %q, want %q", b.Turn.Note, want)
 	}
+	// FLAC as it is kept stays as it is, without its tags.
+	tagged := append(bytes.Clone(b.Audio[:42]), append([]byte("\x84\x00\x00\x06secret"), b.Audio[42:]...)...)
+	tagged[4] &^= 0x80
+	if same, err := Take(Alexa, Item{Time: at, TimeFrom: FromList}, tagged); err != nil || !bytes.Equal(same.Audio, b.Audio) {
+		t.Errorf("FLAC is made anew, or keeps its tags: %v, %d bytes of %d", err, len(same.Audio), len(b.Audio))
+	}
 	again, err := Take(Alexa, Item{Time: at, TimeFrom: FromList}, wav)
 	if err != nil || again.Digest != b.Digest || again.HasWords || again.ID == b.ID {
 		t.Errorf("the same without words: %v", err)

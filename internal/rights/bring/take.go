@@ -40,13 +40,41 @@ func Take(provider string, it Item, data []byte) (vault.Brought, error) {
 	if len(data) == 0 {
 		return b, nil
 	}
-	clip, _, err := sound.Decode(data, sound.Limits{MaxBytes: MaxSound, MaxDuration: MaxLength, MaxSamples: maxSamples})
+	clip, info, err := sound.Decode(data, sound.Limits{MaxBytes: MaxSound, MaxDuration: MaxLength, MaxSamples: maxSamples})
 	if err != nil {
 		return vault.Brought{}, err
 	}
 	b.Duration, b.Waveform = clip.Duration(), sound.Peaks(clip, peaks)
+	if info == (sound.Info{Format: "FLAC", Rate: hearkeep.SampleRate, Channels: 1, Width: 16, Duration: info.Duration}) {
+		if b.Audio = untagged(data); b.Audio != nil { // it is as it would be made
+			return b, nil
+		}
+	}
 	b.Audio, err = sound.EncodeFLAC(clip)
 	return b, err
+}
+
+// untagged is a FLAC file without what describes it: tags and pictures may tell
+// more than the sound. It is nil where the file does not begin as FLAC does.
+func untagged(data []byte) []byte {
+	const header, streamInfo = 4, 34
+	if len(data) < header+4+streamInfo || string(data[:4]) != "fLaC" || data[4]&0x7f != 0 || data[5] != 0 || data[6] != 0 || data[7] != streamInfo {
+		return nil
+	}
+	out := slices.Clone(data[:header+4+streamInfo])
+	last, at := data[4]&0x80 != 0, len(out)
+	for !last {
+		if at+4 > len(data) {
+			return nil
+		}
+		last = data[at]&0x80 != 0
+		at += 4 + int(data[at+1])<<16 + int(data[at+2])<<8 + int(data[at+3])
+	}
+	if at > len(data) {
+		return nil
+	}
+	out[4] |= 0x80 // no block follows
+	return append(out, data[at:]...)
 }
 
 // note says where a recording is from, and what is not known of its time.

@@ -1,0 +1,130 @@
+package bring
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hearkeep/hearkeep/internal/sound"
+	"github.com/hearkeep/hearkeep/internal/vault"
+	"github.com/hearkeep/hearkeep/internal/vault/vaulttest"
+)
+
+// intoRoom is a Keeper that keeps in a vault of this process.
+func intoRoom(room *vault.Room, in *vault.Inbox) Keeper {
+	return func(ctx context.Context, it Item, data []byte) (bool, error) {
+		b, err := Take(Folder, it, data)
+		if err != nil {
+			return false, err
+		}
+		return room.Bring(ctx, in, b)
+	}
+}
+
+// folderOf writes n recordings of about 150 KB into a folder, as WAV or FLAC.
+func folderOf(tb testing.TB, n int, format string) (dir string, bytes int64) {
+	tb.Helper()
+	f := files{}
+	for i := range n {
+		data := tone(i, 4700)
+		if format == "flac" {
+			data = noisy(i)
+			clip, _, err := sound.Decode(data, sound.Limits{})
+			if err == nil {
+				data, err = sound.EncodeFLAC(clip)
+			}
+			if err != nil {
+				tb.Fatal(err)
+			}
+		}
+		bytes += int64(len(data))
+		f[fmt.Sprintf("%04d_20210304_0506%02d.%s", i, i%60, format)] = data
+	}
+	return f.folder(tb), bytes
+}
+
+// BenchmarkImport brings WAV and FLAC files of about 150 KB, and in the same run copies the
+// same bytes, each file with fsync, and once more with so many at once. It
+// reports the rates as ratios.
+func BenchmarkImport(b *testing.B) {
+	for _, format := range []string{"wav", "flac"} {
+		b.Run(format, func(b *testing.B) { benchmarkImport(b, format) })
+	}
+}
+
+func benchmarkImport(b *testing.B, format string) {
+	const n = 200
+	dir, size := folderOf(b, n, format)
+	var importing, copying, together time.Duration
+	for b.Loop() {
+		home := vaulttest.New(b)
+		room := home.Enter(b, home.Person(b, "Anna"))
+		in, err := room.Imports(b.Context(), Folder)
+		if err != nil {
+			b.Fatal(err)
+		}
+		begin := time.Now()
+		a := read(b, dir)
+		p, err := a.Run(b.Context(), a.Items, intoRoom(room, in), func(Progress) {})
+		if err != nil || p.Kept != n {
+			b.Fatalf("got %+v, %v", p, err)
+		}
+		importing += time.Since(begin)
+		begin = time.Now()
+		to := b.TempDir()
+		for _, it := range a.Items {
+			copySynced(b, a, it, to)
+		}
+		copying += time.Since(begin)
+		begin = time.Now()
+		to = b.TempDir()
+		if _, err := a.Run(b.Context(), a.Items, func(_ context.Context, it Item, data []byte) (bool, error) {
+			writeSynced(b, filepath.Join(to, a.NameOf(it)), data)
+			return true, nil
+		}, func(Progress) {}); err != nil {
+			b.Fatal(err)
+		}
+		together += time.Since(begin)
+	}
+	b.SetBytes(size)
+	b.ReportMetric(copying.Seconds()/importing.Seconds(), "of-copy")
+	b.ReportMetric(together.Seconds()/importing.Seconds(), "of-copy-at-once")
+	b.ReportMetric(float64(n*b.N)/importing.Seconds(), "recordings/s")
+}
+
+func copySynced(tb testing.TB, a *Archive, it Item, to string) {
+	data, err := a.Sound(it)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	writeSynced(tb, filepath.Join(to, a.NameOf(it)), data)
+}
+
+func writeSynced(tb testing.TB, name string, data []byte) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		_, err = bytes.NewReader(data).WriteTo(f)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f.Close()
+}
+
+// noisy is a WAV file of noise, which FLAC hardly makes smaller.
+func noisy(n int) []byte {
+	samples := make([]int16, 16*5500)
+	state := uint32(n + 1)
+	for i := range samples {
+		state = state*1664525 + 1013904223
+		samples[i] = int16(int32(state) >> 17)
+	}
+	return sound.EncodeWAV(samples, 16000)
+}
