@@ -76,19 +76,20 @@ const routeTable = "internal/portal/routes.go"
 // print redacted, into text; with the reason. Tests may everywhere.
 func revealers() map[string]string {
 	return map[string]string{
-		".":                   "declares Reveal",
-		"cmd/hearkeep":        "prints the answer to who said it",
-		"internal/seal":       "derives keys from what a person typed",
-		"internal/identity":   "gives the recovery kit to its owner, once",
-		"internal/vault":      "seals words, and searches them in an unlocked Room",
-		"internal/archive":    "writes transcripts into the owner's archive",
-		"internal/speech":     "pronounces answers, and gives names to the recogniser",
-		"internal/understand": "matches sentences against templates",
-		"internal/act":        "names timers, under the house key",
-		"internal/hear":       "carries words from one stage to the next",
-		"internal/reveal":     "works out what words give away, in the unlocked session",
-		"internal/portal":     "shows words to their keyholder",
-		"cmd/opener":          "shows an opened archive to whoever has its recovery kit",
+		".":                     "declares Reveal",
+		"cmd/hearkeep":          "prints the answer to who said it",
+		"internal/seal":         "derives keys from what a person typed",
+		"internal/identity":     "gives the recovery kit to its owner, once",
+		"internal/vault":        "seals words, and searches them in an unlocked Room",
+		"internal/archive":      "writes transcripts into the owner's archive",
+		"internal/speech":       "pronounces answers, and gives names to the recogniser",
+		"internal/understand":   "matches sentences against templates",
+		"internal/act":          "names timers, under the house key",
+		"internal/hear":         "carries words from one stage to the next",
+		"internal/rights/bring": "knows words without sound again, when an archive is brought twice",
+		"internal/reveal":       "works out what words give away, in the unlocked session",
+		"internal/portal":       "shows words to their keyholder",
+		"cmd/opener":            "shows an opened archive to whoever has its recovery kit",
 	}
 }
 

@@ -12,10 +12,6 @@ import (
 	"github.com/hearkeep/hearkeep"
 )
 
-func errTooLongList() *hearkeep.Error {
-	return hearkeep.Errorf(hearkeep.TooLarge, "There are more than %d recordings in it.", MaxItems).WithHint("Bring it in parts.")
-}
-
 // told is an error's sentence, or another.
 func told(err error, other string) string {
 	var e *hearkeep.Error

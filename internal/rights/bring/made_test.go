@@ -86,17 +86,6 @@ func read(t testing.TB, paths ...string) *Archive {
 	return a
 }
 
-// alexa is a data request as it was answered from 2019 on: WAV files, and a
-// list whose columns and times are called and written as it is told.
-func alexaFiles(head string, rows ...string) files {
-	f := files{"Alexa/Audio and Transcripts/Transcripts.csv": []byte(head + "\r\n")}
-	for i, row := range rows {
-		f["Alexa/Audio and Transcripts/Transcripts.csv"] = append(f["Alexa/Audio and Transcripts/Transcripts.csv"], (row + "\r\n")...)
-		f[fmt.Sprintf("Alexa/Audio and Transcripts/Audio/recording-%d.wav", i+1)] = tone(i, 200)
-	}
-	return f
-}
-
 // page is Google's activity as a page.
 func page(cards ...string) []byte {
 	return []byte(`<!doctype html><html><head><title>My Activity History</title><style>.mdl-grid{display:flex}</style></head><body><div class="mdl-grid">` +

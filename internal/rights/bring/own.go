@@ -47,6 +47,11 @@ var errNotOurs = hearkeep.Errorf(hearkeep.Invalid, "The list of this archive is 
 // that the list has of it when it is read.
 func (r *reader) own(ctx context.Context, bag int) error {
 	r.Provider = Hearkeep
+	if whole, ok := r.Source.(interface{ verify(context.Context) error }); ok {
+		if err := whole.verify(ctx); err != nil {
+			return err
+		}
+	}
 	in, err := r.Source.Open(bag)
 	if err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hearkeep/hearkeep"
 )
 
 // reader finds out what is in a Source.
@@ -154,7 +156,7 @@ func (r *reader) entry(list int, ref string, it Item) error {
 	return r.add(it)
 }
 
-var errItems = errTooLongList()
+var errItems = hearkeep.Errorf(hearkeep.TooLarge, "There are more than %d recordings in it.", MaxItems).WithHint("Bring it in parts.")
 
 func (r *reader) add(it Item) error {
 	if len(r.Items) >= MaxItems {

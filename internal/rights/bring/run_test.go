@@ -1,17 +1,24 @@
 package bring
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/archive"
 	"github.com/hearkeep/hearkeep/internal/sound"
 )
 
@@ -161,10 +168,10 @@ func TestOwn(t *testing.T) {
 {"id":"4","from":"Desk","start":"2021-03-04T05:06:10.000Z","seconds":0,"sound":null,"words":"words only","turn":null}
 ],
 "openings":[{"deep":[[[]]]}]}`, sha256.Sum256(one), sha256.Sum256(one))
-	a := read(t, files{
+	a := listed(t, files{
 		"hearkeep-2021/data/data.json": []byte(list), "hearkeep-2021/data/recordings/a.flac": one, "hearkeep-2021/data/recordings/b.flac": two,
 		"hearkeep-2021/data/recordings/added.flac": tone(3, 100), "hearkeep-2021/bagit.txt": []byte("BagIt-Version: 1.0\n"),
-	}.zip(t))
+	})
 	if a.Provider != Hearkeep || len(a.Items) != 3 || len(a.Unread) != 2 || a.Accounts[0] != "Anna" {
 		t.Fatalf("got %d items of %s and %v, unread %v", len(a.Items), a.Provider, a.Accounts, a.Unread)
 	}
@@ -173,12 +180,129 @@ func TestOwn(t *testing.T) {
 			t.Errorf("sound %d: %v", i, err)
 		}
 	}
-	s, err := Open(files{"data/data.json": []byte(list[:300])}.folder(t))
+	for name, f := range map[string]files{"cut off": {"data/data.json": []byte(list[:300])}, "no bag around it": {"data/data.json": []byte(list)}} {
+		s, err := Open(f.folder(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if _, err := Read(t.Context(), s, time.UTC); hearkeep.CodeOf(err) != hearkeep.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// listed reads files as a browser gives them, sounds among them.
+func listed(t *testing.T, f files) *Archive {
+	t.Helper()
+	var all []File
+	names := slices.Sorted(maps.Keys(f))
+	for _, name := range names {
+		all = append(all, File{Name: name, Size: int64(len(f[name])), Head: f[name][:min(len(f[name]), headBytes)]})
+	}
+	l, err := NewListed(all)
+	for i, name := range names {
+		if err == nil {
+			err = l.Give(i, f[name])
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := Read(t.Context(), l, time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// kept is what room archive makes an open archive of.
+type kept [][]byte
+
+func (k kept) Count() int { return len(k) }
+
+func (k kept) Recordings(_ context.Context, from int, fn func(int, archive.Recording) error) error {
+	for i := from; i < len(k); i++ {
+		err := fn(i, archive.Recording{
+			ID: hearkeep.RecordingID{15: byte(i + 1)}, Number: hearkeep.Number(i + 1), From: "Kitchen", Source: hearkeep.SourceSay,
+			Start: time.Date(2021, 3, 4, 5, 6, i, 0, time.UTC), Duration: 300 * time.Millisecond, Words: hearkeep.NewWords(fmt.Sprint("words ", i)), HasWords: true, Version: 1,
+			Sound: &archive.Sound{Size: int64(len(k[i])), CRC32: crc32.ChecksumIEEE(k[i]), SHA256: sha256.Sum256(k[i]), MediaType: "audio/flac"},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type heldSound struct{ *bytes.Reader }
+
+func (heldSound) Close() error { return nil }
+
+func (k kept) Sound(_ context.Context, i int) (archive.SoundReader, error) {
+	return heldSound{bytes.NewReader(k[i])}, nil
+}
+
+func (k kept) Openings(context.Context, func(archive.Opening) error) error { return nil }
+
+// TestOwnWhole brings an archive that room archive made, packed and unpacked,
+// and refuses it once a byte is altered.
+func TestOwnWhole(t *testing.T) {
+	var k kept
+	for i := range 3 {
+		clip, _, err := sound.Decode(tone(i, 300), sound.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		flac, err := sound.EncodeFLAC(clip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k = append(k, flac)
+	}
+	bag, err := archive.New(t.Context(), archive.Facts{
+		Archive: hearkeep.NewID[hearkeep.ArchiveID](), Name: "Anna", Service: "http://localhost", Made: time.Now(), Zone: time.UTC, Kind: hearkeep.RequestAccess,
+		Vaults: []archive.Vault{{Doors: []archive.Door{{Name: "Kitchen", Source: hearkeep.SourceSay, Last: 3, In: 3}}}},
+	}, k)
+	var buf bytes.Buffer
+	if err == nil {
+		err = bag.Write(t.Context(), &buf, k, 0, bag.Size())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := write(t, "bag.zip", buf.Bytes())
+	z, err := zip.NewReader(bytes.NewReader(buf.Bytes()), int64(buf.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpacked := t.TempDir()
+	if err := os.CopyFS(unpacked, z); err != nil {
+		t.Fatal(err)
+	}
+	top, err := os.ReadDir(unpacked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range map[string]string{"packed": whole, "unpacked": filepath.Join(unpacked, top[0].Name())} {
+		a := read(t, p)
+		if a.Provider != Hearkeep || len(a.Items) != 3 || len(a.Unread) != 0 || a.Items[2].Words.Reveal() != "words 2" || a.Items[1].Device != "Kitchen" {
+			t.Errorf("%s: %d items of %s, unread %v", name, len(a.Items), a.Provider, a.Unread)
+		}
+		for i, it := range a.Items {
+			if data, err := a.Sound(it); err != nil || !bytes.Equal(data, k[i]) {
+				t.Errorf("%s: sound %d is %d bytes, %v", name, i, len(data), err)
+			}
+		}
+	}
+	altered := bytes.Clone(buf.Bytes())
+	altered[bytes.Index(altered, k[1])+100] ^= 1
+	s, err := Open(write(t, "altered.zip", altered))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := Read(t.Context(), s, time.UTC); hearkeep.CodeOf(err) != hearkeep.Invalid {
-		t.Errorf("a list that is cut off: %v", err)
+	if _, err := Read(t.Context(), s, time.UTC); hearkeep.CodeOf(err) != hearkeep.Invalid || !strings.Contains(err.Error(), "altered") {
+		t.Errorf("altered, it is read: %v", err)
 	}
 }

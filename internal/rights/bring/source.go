@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/flate"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/archive"
 	"golang.org/x/text/encoding/charmap"
 )
 
@@ -62,7 +64,7 @@ func openPath(p string) (Source, error) {
 		if err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
-		return &zipFile{z, f}, nil
+		return &zipFile{z, f, info.Size()}, nil
 	}
 	f.Close()
 	return openSingle(p, info)
@@ -97,6 +99,24 @@ func (p *parts) Open(i int) (io.ReadCloser, error) {
 	return p.of[at].Open(i - p.first[at])
 }
 
+// verify checks an archive of Hearkeep's own as a whole.
+func (p *parts) verify(ctx context.Context) (err error) {
+	if len(p.of) != 1 {
+		return nil // each recording is held against its hash all the same
+	}
+	switch s := p.of[0].(type) {
+	case *zipFile:
+		_, err = archive.Verify(ctx, s.file, s.size)
+	case *folder:
+		_, err = archive.VerifyFolder(ctx, s.path)
+	}
+	if faults := (*archive.Faults)(nil); errors.As(err, &faults) {
+		return hearkeep.Errorf(hearkeep.Invalid, "This archive is not as it was handed out: something in it is missing, added or altered.").
+			WithHint("hearkeep archive verify names it.").Because(err)
+	}
+	return err
+}
+
 func (p *parts) Close() (err error) {
 	for _, s := range p.of {
 		err = errors.Join(err, s.Close())
@@ -110,6 +130,7 @@ var errTooMany = hearkeep.Errorf(hearkeep.TooLarge, "There are more than %d file
 type zipFile struct {
 	Source
 	file *os.File
+	size int64
 }
 
 func (z *zipFile) Close() error { return z.file.Close() }
@@ -265,6 +286,7 @@ func headOf(s Source, i int) []byte {
 // folder is a folder on the disk. os.Root keeps what is opened inside it;
 // links are not followed.
 type folder struct {
+	path  string
 	root  *os.Root
 	files []File
 }
@@ -274,7 +296,7 @@ func openFolder(p string) (Source, error) {
 	if err != nil {
 		return nil, hearkeep.Errorf(hearkeep.Invalid, "%s cannot be opened.", p).Because(err)
 	}
-	d := &folder{root: root}
+	d := &folder{path: p, root: root}
 	err = fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
