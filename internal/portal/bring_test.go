@@ -203,3 +203,20 @@ func alexaArchive(t *testing.T, speech []byte) []byte {
 	}
 	return buf.Bytes()
 }
+
+// bringBody is a form of an archive's recording, or of what is in an archive.
+func (w *town) bringBody(row route) (kind string, body []byte) {
+	parts := [][2]string{{"item", `{"provider":"Alexa","time":"2021-03-04T05:06:07Z","time_from":"list"}`}, {"sound", string(w.speech)}}
+	if strings.HasSuffix(row.pattern, "/check") {
+		parts = [][2]string{{"files", `[{"name":"a.wav","size":1}]`}}
+	}
+	var buf bytes.Buffer
+	form := multipart.NewWriter(&buf)
+	for _, part := range parts {
+		to, err := form.CreateFormFile(part[0], part[0])
+		w.must(err)
+		to.Write([]byte(part[1]))
+	}
+	w.must(form.Close())
+	return form.FormDataContentType(), buf.Bytes()
+}

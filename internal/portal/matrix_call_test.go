@@ -55,6 +55,8 @@ func (w *town) body(c cell) (kind string, body []byte) {
 		part.Write(w.speech)
 		w.must(parts.Close())
 		return parts.FormDataContentType(), form.Bytes()
+	case strings.Contains(row.pattern, "/imports"):
+		return w.bringBody(row)
 	case row.device != nil, row.api != nil && len(row.api.takes) > 0:
 		return "text/plain", []byte("what time is it")
 	case row.described() != nil:
