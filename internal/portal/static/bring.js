@@ -307,7 +307,7 @@
     if (state.known) said.push(count(state.known, "recording") + (state.known === 1 ? " was" : " were") + " here already.");
     if (state.refused) said.push(count(state.refused, "recording") + " could not be read.");
     $("bring-result").textContent = said.join(" ");
-    list($("bring-unread"), unread, check.more, " were not brought");
+    list($("bring-unread"), unread, check.more, unread.length + check.more === 1 ? " was not brought" : " were not brought");
     const cell = (s) => '"' + (/^[=+\-@\t\r]/.test(s) ? "'" : "") + s.replaceAll('"', '""') + '"';
     const rows = [["file", "reason"], ...unread.map((u) => [u.file, u.reason])].map((r) => r.map(cell).join(",") + "\r\n");
     $("bring-save").href = URL.createObjectURL(new Blob(rows, { type: "text/csv" }));
