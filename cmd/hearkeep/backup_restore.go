@@ -171,14 +171,15 @@ func letterRestored(made time.Time) hearkeep.Letter {
 	day := made.UTC().Format("2 January 2006, 15:04 UTC")
 	return hearkeep.Letter{
 		Topic: "keep restored", Subject: "Your keep was restored from a backup",
-		Text: "Whoever runs this keep has restored it from a backup of " + day + ". What was kept after that is lost, and so is what was changed: a passphrase or a passkey that was removed since then works again, somebody who was removed from a vault holds it again, and a door that was disconnected is connected again. What was erased stays erased.\n\nEverybody was signed out, and invitations, links and API tokens have ended. Archives and new tokens wait, as after a change of a way in. Please sign in and look at your ways in, at who holds your vaults, and at your doors. If you know of no reason for this, ask who runs the keep.",
+		Text: "Whoever runs this keep has restored it from a backup of " + day + ". What was kept after that is lost, and so is what was changed: a passphrase or a passkey that was removed since then works again, somebody who was removed from a vault holds it again, and a door that was disconnected is connected again. What was erased stays erased.\n\nEverybody was signed out, and invitations, links, API tokens and tokens of agents have ended. Archives and new tokens wait, as after a change of a way in. Please sign in and look at your ways in, at who holds your vaults, and at your doors. If you know of no reason for this, ask who runs the keep.",
 	}
 }
 
 func (cmd restoreCmd) tell(out io.Writer, done backup.Restored, accounts int) {
 	fmt.Fprintf(out, "restored to %s: %s, as of %s\n", cmd.Keep, countOf(done.Recordings, "recording"), done.Made.UTC().Format(time.RFC3339))
-	fmt.Fprintf(out, "ended: %s, %s, %s, %s; every account's archives and new tokens wait\n",
-		countOf(done.Ended.Sessions, "session"), countOf(done.Ended.Links, "link"), countOf(done.Ended.Invitations, "invitation"), countOf(done.Ended.Tokens, "API token"))
+	fmt.Fprintf(out, "ended: %s, %s, %s, %s, %s; every account's archives and new tokens wait\n",
+		countOf(done.Ended.Sessions, "session"), countOf(done.Ended.Links, "link"), countOf(done.Ended.Invitations, "invitation"), countOf(done.Ended.Tokens, "API token"),
+		countOf(done.Ended.Agents, "agent token"))
 	fmt.Fprintf(out, "What was erased since is erased again. Queued for everybody: a letter that says so.\n")
 	if accounts > 0 {
 		fmt.Fprintf(out, "Accounts that were erased since are erased again: %d.\n", accounts)

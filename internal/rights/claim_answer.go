@@ -29,11 +29,19 @@ type ToAnswer struct {
 	Due   time.Time
 	Ended time.Time
 	Count int // of what lies in the window now; what was told once it is answered
+
+	// Before: it reaches back to when the account did not hold the vault. They
+	// are told nothing of that time, and somebody who held it answers.
+	Before bool
 }
 
 // ClaimsTo returns the claims about doors of a vault that the account holds.
 func (d *Desk) ClaimsTo(ctx context.Context, who identity.Verified, id hearkeep.VaultID) ([]ToAnswer, error) {
 	room, err := d.Keep.Enter(ctx, who, id)
+	if err != nil {
+		return nil, err
+	}
+	since, err := room.Since(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +58,13 @@ func (d *Desk) ClaimsTo(ctx context.Context, who identity.Verified, id hearkeep.
 			}
 			a := ToAnswer{
 				ID: c.ID, Door: c.Binding, From: c.From, To: c.To, Place: t.Place, About: t.About, Reach: t.Reach,
-				State: c.State, Made: c.Made, Due: c.Due, Ended: c.Ended, Count: c.Count,
+				State: c.State, Made: c.Made, Due: c.Due, Ended: c.Ended, Before: c.From.Before(since),
 			}
-			if c.Ended.IsZero() {
+			switch {
+			case a.Before:
+			case !c.Ended.IsZero():
+				a.Count = c.Count
+			default:
 				if a.Count, err = tx.Rights.CountBetween(ctx, room.ID(), c.Binding, c.From, c.To); err != nil {
 					return err
 				}
@@ -65,6 +77,28 @@ func (d *Desk) ClaimsTo(ctx context.Context, who identity.Verified, id hearkeep.
 		return nil, fmt.Errorf("rights: claims to %s: %w", id, err)
 	}
 	return list, nil
+}
+
+// ClaimsWaiting counts the claims about doors of a vault that the account
+// holds and that nobody has answered yet.
+func (d *Desk) ClaimsWaiting(ctx context.Context, who identity.Verified, id hearkeep.VaultID) (n int, err error) {
+	room, err := d.Keep.Enter(ctx, who, id)
+	if err != nil {
+		return 0, err
+	}
+	err = d.Store.View(ctx, func(tx *store.Tx) error {
+		claims, err := tx.Rights.ClaimsOf(ctx, room.ID())
+		for _, c := range claims {
+			if c.Ended.IsZero() {
+				n++
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("rights: claims to %s: %w", id, err)
+	}
+	return n, nil
 }
 
 // How a claim is answered.
@@ -97,6 +131,14 @@ func (d *Desk) AnswerClaim(ctx context.Context, who identity.Verified, id hearke
 		return hearkeep.Errorf(hearkeep.TooLarge, "That is too much text.").WithHint("At most %d characters.", maxClaimText)
 	}
 	text.Remark = a.Remark
+	since, err := room.Since(ctx)
+	if err != nil {
+		return err
+	}
+	if c.From.Before(since) {
+		return hearkeep.Errorf(hearkeep.Conflict, "You cannot answer this claim: it reaches back to when you did not hold this vault.").
+			WithHint("Somebody who held it then can.")
+	}
 	entry := ledger.Entry{Role: hearkeep.RoleKeyholder, Account: new(who.Account()), Session: who.Session(), Vault: new(room.ID()), Binding: new(c.Binding)}
 	switch a.How {
 	case AnswerCount:
@@ -116,7 +158,7 @@ func (d *Desk) AnswerClaim(ctx context.Context, who identity.Verified, id hearke
 		}
 		return d.endClaim(ctx, c.ID, now, state, n, text, entry)
 	case AnswerInvite:
-		if !strings.HasPrefix(a.Link, d.Origin+"/") {
+		if !strings.HasPrefix(a.Link, d.Origin+"/join/") {
 			return hearkeep.Errorf(hearkeep.Invalid, "That is not the link of an invitation of this keep.").WithHint("Make one on the page of your household, and paste its link.")
 		}
 		text.Link = a.Link
@@ -161,12 +203,15 @@ func (d *Desk) between(ctx context.Context, c store.Claim) (n int, err error) {
 	return n, nil
 }
 
+// eraseBatch is how many a Room erases at a time.
+const eraseBatch = 500
+
 // eraseBetween erases what lies in a claim's window, in batches that a Room takes.
 func (d *Desk) eraseBetween(ctx context.Context, room *vault.Room, c store.Claim) (erased int, err error) {
 	for {
 		var recs []store.Recording
 		err := d.Store.View(ctx, func(tx *store.Tx) (err error) {
-			recs, err = tx.Rights.RecordingsBetween(ctx, room.ID(), c.Binding, c.From, c.To, 0, 500)
+			recs, err = tx.Rights.RecordingsBetween(ctx, room.ID(), c.Binding, c.From, c.To, eraseBatch)
 			return err
 		})
 		if err != nil {

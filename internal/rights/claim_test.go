@@ -10,6 +10,7 @@ import (
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
+	"github.com/hearkeep/hearkeep/internal/vault"
 	"github.com/hearkeep/hearkeep/internal/vault/vaulttest"
 )
 
@@ -89,6 +90,44 @@ func TestClaim(t *testing.T) {
 				t.Error("what the claimant wrote is still there after the answer")
 			}
 		})
+	}
+}
+
+// Whoever came to a vault later is told nothing of before, and answers no claim
+// about it: a claim of their own is no way to look there.
+func TestClaimsFromBefore(t *testing.T) {
+	o := openOffice(t)
+	anna, ben := o.person("Anna"), o.person("Ben")
+	shared := o.home.Vault(t, anna, vault.Shared)
+	o.says(shared, "one")
+	door := shared.Inbox.Binding()
+	o.home.Joined(t, shared, ben, vault.Invitation{As: "holder"})
+	before := o.files(Claim{Door: DoorNumber(door), From: time.Now().Add(-time.Hour), To: time.Now()})
+	list, err := o.desk.ClaimsTo(t.Context(), ben.Who, shared.Vault)
+	o.must(err)
+	if len(list) != 1 || !list[0].Before || list[0].Count != 0 {
+		t.Fatalf("Ben, who came later, is told %+v", list)
+	}
+	for _, how := range []string{AnswerCount, AnswerErase, AnswerInvite} {
+		err := o.desk.AnswerClaim(t.Context(), ben.Who, shared.Vault, list[0].ID, ClaimAnswer{How: how, Link: "https://keep.example/join/abc"}, time.Now())
+		o.wants(hearkeep.Conflict, how+" by Ben, who came later", err)
+	}
+	o.must(o.desk.AnswerClaim(t.Context(), anna.Who, shared.Vault, list[0].ID, ClaimAnswer{How: AnswerCount}, time.Now()))
+	if s, err := o.desk.ClaimStatus(t.Context(), before); err != nil || s.Count != 1 {
+		t.Errorf("Anna, who was there, says %+v, %v, want 1", s, err)
+	}
+	if list, err = o.desk.ClaimsTo(t.Context(), ben.Who, shared.Vault); err != nil || list[0].Count != 0 {
+		t.Errorf("afterwards Ben is told %+v, %v", list, err)
+	}
+	later := o.files(Claim{Door: DoorNumber(door), From: time.Now(), To: time.Now().Add(time.Hour)})
+	list, err = o.desk.ClaimsTo(t.Context(), ben.Who, shared.Vault)
+	o.must(err)
+	if n, err := o.desk.ClaimsWaiting(t.Context(), ben.Who, shared.Vault); err != nil || n != 1 || list[1].Before {
+		t.Fatalf("of the time since, Ben has %d to answer, %v: %+v", n, err, list)
+	}
+	o.must(o.desk.AnswerClaim(t.Context(), ben.Who, shared.Vault, list[1].ID, ClaimAnswer{How: AnswerCount}, time.Now()))
+	if s, err := o.desk.ClaimStatus(t.Context(), later); err != nil || s.State != claimNothing {
+		t.Errorf("of the time since: %+v, %v", s, err)
 	}
 }
 

@@ -23,8 +23,8 @@ type Backups interface {
 	LastErasure(ctx context.Context) (int64, error)
 
 	// EndAccess ends what lets anybody in by something that they were given:
-	// sessions, links and codes, invitations, API tokens, and letters that
-	// wait to be sent. All accounts count as changed at a time, so that their
+	// sessions, links and codes, invitations, API tokens, tokens of agents,
+	// and letters that wait to be sent. All accounts count as changed at a time, so that their
 	// archives and new tokens wait. For restored rows.
 	EndAccess(ctx context.Context, at time.Time) (Ended, error)
 	// SkipNumbers makes each door that has not ended go on n numbers later,
@@ -48,7 +48,7 @@ type Backup struct {
 }
 
 // Ended counts what EndAccess has ended.
-type Ended struct{ Sessions, Links, Invitations, Tokens, Letters int }
+type Ended struct{ Sessions, Links, Invitations, Tokens, Agents, Letters int }
 
 // KeysGone says when the last copy of keys is gone that an erasure destroyed
 // here: the one numbered seq, at a time. It is not known while no copy without

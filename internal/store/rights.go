@@ -68,8 +68,8 @@ type Rights interface {
 	ExpireClaims(ctx context.Context, before time.Time) (int, error)
 	// CountBetween counts a binding's recordings that began in [from, to).
 	CountBetween(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, from, to time.Time) (int, error)
-	// RecordingsBetween lists at most limit of them, by number, above after.
-	RecordingsBetween(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, from, to time.Time, after hearkeep.Number, limit int) ([]Recording, error)
+	// RecordingsBetween lists the first limit of them, by start and id.
+	RecordingsBetween(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, from, to time.Time, limit int) ([]Recording, error)
 }
 
 // Request is somebody's use of a right. Its subject is Account, and nothing

@@ -32,6 +32,27 @@ type Room struct {
 // ID is the vault.
 func (r *Room) ID() hearkeep.VaultID { return r.vault.ID }
 
+// Since is when the oldest keys that this Room holds were made, the zero time
+// where those are the vault's first. What was kept before is not there.
+func (r *Room) Since(ctx context.Context) (since time.Time, err error) {
+	if r.span.From <= 1 {
+		return time.Time{}, nil
+	}
+	err = r.keep.store.View(ctx, func(tx *store.Tx) error {
+		all, err := tx.Vaults.Generations(ctx, r.vault.ID)
+		for _, g := range all {
+			if g.N == r.span.From {
+				since = g.Created
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("vault: since when %s is held: %w", r.vault.ID, err)
+	}
+	return since, nil
+}
+
 // Retention is how long what is kept from now on lives.
 func (r *Room) Retention() store.Retention { return r.vault.Retention }
 

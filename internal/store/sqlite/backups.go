@@ -48,6 +48,7 @@ func (b backups) EndAccess(ctx context.Context, at time.Time) (ended store.Ended
 		{&ended.Links, "DELETE FROM links"},
 		{&ended.Invitations, "DELETE FROM invitations"},
 		{&ended.Tokens, "DELETE FROM api_tokens"},
+		{&ended.Agents, "DELETE FROM agent_tokens"},
 		{&ended.Letters, "UPDATE deliveries SET state = 'failed', sealed = NULL WHERE state = 'queued'"},
 	} {
 		n, err := b.exec(ctx, end.command)

@@ -185,12 +185,15 @@ func (r rights) ExpireClaims(ctx context.Context, before time.Time) (int, error)
 	return int(n), err
 }
 
+// inWindow walks through a window of a vault's time, which is as long as a day
+// at most, rather than through all that a door ever kept: + keeps the door's
+// own index out of it.
+const inWindow = "WHERE vault = ? AND start >= ? AND start < ? AND +binding = ?"
+
 func (r rights) CountBetween(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, from, to time.Time) (int, error) {
-	return value[int](ctx, r.tx, "SELECT count(*) FROM recordings WHERE vault = ? AND start >= ? AND start < ? AND binding = ?",
-		vault, millis(from), millis(to), binding)
+	return value[int](ctx, r.tx, "SELECT count(*) FROM recordings "+inWindow, vault, millis(from), millis(to), binding)
 }
 
-func (r rights) RecordingsBetween(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, from, to time.Time, after hearkeep.Number, limit int) ([]store.Recording, error) {
-	return all(ctx, r.tx, scanRecording, selectRecording+"WHERE vault = ? AND binding = ? AND number > ? AND start >= ? AND start < ? ORDER BY number LIMIT ?",
-		vault, binding, after, millis(from), millis(to), limit)
+func (r rights) RecordingsBetween(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, from, to time.Time, limit int) ([]store.Recording, error) {
+	return all(ctx, r.tx, scanRecording, selectRecording+inWindow+" ORDER BY start, id LIMIT ?", vault, millis(from), millis(to), binding, limit)
 }

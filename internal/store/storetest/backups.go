@@ -75,6 +75,7 @@ func accessEnds(t *testing.T, open Opener) {
 			tx.Identity.InsertSession(ctx, store.Session{IDHash: hash, Account: a.ID, Created: noon, Expires: noon.Add(time.Hour), Used: noon}),
 			tx.Identity.PutLink(ctx, store.Link{Kind: "setup", Hash: hash, Expires: noon.Add(time.Hour)}),
 			tx.Identity.PutToken(ctx, device),
+			tx.Agents.PutAgentToken(ctx, store.AgentToken{Agent: "an agent", Hash: hash, Key: hash, Made: noon}),
 			tx.Houses.InsertHousehold(ctx, house),
 			tx.Houses.InsertInvitation(ctx, store.Invitation{ID: hearkeep.NewID[hearkeep.InvitationID](), Hash: hash, Household: house.ID, By: a.ID, Role: "member", As: "holder", Created: noon, Expires: noon.Add(time.Hour)}),
 			tx.Vaults.InsertAPIToken(ctx, store.APIToken{ID: hearkeep.NewID[hearkeep.TokenID](), Account: a.ID, Vault: v.ID, Generation: 1, Name: "n", Wrap: []byte{1}, Created: noon, Expires: noon.Add(time.Hour)}),
@@ -88,7 +89,7 @@ func accessEnds(t *testing.T, open Opener) {
 	})
 	update(t, st, func(tx *store.Tx) error {
 		got, err := tx.Backups.EndAccess(ctx, noon.Add(time.Minute))
-		equal(t, "EndAccess", got, store.Ended{Sessions: 1, Links: 1, Invitations: 1, Tokens: 1, Letters: 1})
+		equal(t, "EndAccess", got, store.Ended{Sessions: 1, Links: 1, Invitations: 1, Tokens: 1, Agents: 1, Letters: 1})
 		return err
 	})
 	view(t, st, func(tx *store.Tx) error {
@@ -101,6 +102,8 @@ func accessEnds(t *testing.T, open Opener) {
 		tokens, err := tx.Vaults.APITokens(ctx, a.ID)
 		wantErr(t, "APITokens", err, nil)
 		equal(t, "API tokens", len(tokens), 0)
+		_, err = tx.Agents.AgentToken(ctx, hash)
+		wantErr(t, "an agent's token", err, store.ErrNotFound)
 		due, err := tx.Letters.DueDeliveries(ctx, noon.Add(time.Hour), 9)
 		wantErr(t, "DueDeliveries", err, nil)
 		equal(t, "letters that wait", len(due), 0)
