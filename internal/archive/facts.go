@@ -43,10 +43,19 @@ func information(f *Facts) []byte {
 	return b.Bytes()
 }
 
+// zoneName is what the times of an archive are called by. A machine's own zone
+// does not tell its name: then it is the one of the day, such as CET.
+func (f *Facts) zoneName() string {
+	if name := f.Zone.String(); name != "Local" {
+		return name
+	}
+	return f.Made.In(f.Zone).Format("MST")
+}
+
 // readme is what a person reads first.
 func readme(f *Facts, t *table) []byte {
 	return []byte(strings.NewReplacer(
 		"{name}", inOneLine(f.Name), "{service}", inOneLine(f.Service), "{date}", f.Made.In(f.Zone).Format("2 January 2006, 15:04 MST"),
-		"{count}", fmt.Sprint(len(t.rows)), "{sounds}", fmt.Sprint(len(t.sounds)), "{archive}", f.Archive.String(), "{zone}", f.Zone.String(),
+		"{count}", fmt.Sprint(len(t.rows)), "{sounds}", fmt.Sprint(len(t.sounds)), "{archive}", f.Archive.String(), "{zone}", f.zoneName(),
 	).Replace(string(mustRead("README.txt"))))
 }

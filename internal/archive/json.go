@@ -177,7 +177,7 @@ func marshal(v any) []byte {
 
 func headOf(f *Facts, t *table, n int) headJSON {
 	h := headJSON{Schema: "schema.json", Format: formatName, Archive: f.Archive, Request: f.Request, Kind: f.Kind,
-		Account: f.Account, Name: f.Name, Service: f.Service, Made: f.Made.UTC().Format(utcTime), Zone: f.Zone.String(), Count: n,
+		Account: f.Account, Name: f.Name, Service: f.Service, Made: f.Made.UTC().Format(utcTime), Zone: f.zoneName(), Count: n,
 		Notice: []sectionJSON{}, Vaults: []vaultJSON{}, Withheld: []withheldJSON{}}
 	for _, s := range f.Notice {
 		h.Notice = append(h.Notice, sectionJSON{s.Title, append([]string{}, s.Text...)})
