@@ -161,17 +161,16 @@ func (b *Bag) Write(ctx context.Context, w io.Writer, c Content, from, to int64)
 }
 
 func (b *Bag) write(ctx context.Context, w io.Writer, c Content, from, to int64) error {
-	buf := make([]byte, pieceSize)
 	return b.zip.write(ctx, w, func(ctx context.Context, i int, w io.Writer, from, to int64) error {
 		if i < len(b.files) {
 			return b.files[i].again(ctx, c, w, from, to)
 		}
-		return sound(ctx, w, c, int(b.t.sounds[i-len(b.files)]), from, to, buf)
+		return sound(ctx, w, c, int(b.t.sounds[i-len(b.files)]), from, to)
 	}, from, to)
 }
 
-// sound copies the bytes [from, to) of a recording's sound through buf.
-func sound(ctx context.Context, w io.Writer, c Content, i int, from, to int64, buf []byte) (err error) {
+// sound reads the bytes [from, to) of a recording's sound into what w lends.
+func sound(ctx context.Context, w io.Writer, c Content, i int, from, to int64) (err error) {
 	s, err := c.Sound(ctx, i)
 	if err != nil {
 		return err
@@ -182,7 +181,7 @@ func sound(ctx context.Context, w io.Writer, c Content, i int, from, to int64, b
 		}
 	}()
 	for from < to {
-		piece := buf[:min(to-from, int64(len(buf)))]
+		piece := lent(w, to-from)
 		n, err := s.ReadAt(piece, from)
 		if n < len(piece) { // as io.ReaderAt has it, err says why
 			return fmt.Errorf("archive: sound of recording %d: %w", i, err)

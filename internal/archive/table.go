@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -145,8 +147,15 @@ func (r *row) local(zone *time.Location) time.Time { return time.UnixMilli(r.sta
 // sorted by time. The number makes it unique within its door.
 func (t *table) soundName(r *row) string {
 	at := r.local(t.zone)
-	return fmt.Sprintf("data/recordings/%04d-%02d/%04d-%02d-%02d_%02d-%02d-%02d_%s_%06d.flac",
-		at.Year(), at.Month(), at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), t.doors[r.door].slug, r.number)
+	b := make([]byte, 0, 96)
+	b = at.AppendFormat(b, "data/recordings/2006-01/2006-01-02_15-04-05_")
+	b = append(b, t.doors[r.door].slug...)
+	b = append(b, '_')
+	for n := hearkeep.Number(100_000); n > 1 && n > r.number; n /= 10 {
+		b = append(b, '0')
+	}
+	b = strconv.AppendUint(b, uint64(r.number), 10)
+	return string(append(b, ".flac"...))
 }
 
 // nameOf is soundName of the i-th recording, or empty where it has no sound.
@@ -176,3 +185,20 @@ func (m *metered) Write(b []byte) (int, error) {
 	m.crc = crc32.Update(m.crc, crc32.IEEETable, b)
 	return len(b), nil
 }
+
+// summing measures what it passes on.
+type summing struct {
+	w   io.Writer
+	n   int64
+	crc uint32
+}
+
+func (s *summing) Write(b []byte) (int, error) {
+	n, err := s.w.Write(b)
+	s.n += int64(n)
+	s.crc = crc32.Update(s.crc, crc32.IEEETable, b[:n])
+	return n, err
+}
+
+// lend implements lender.
+func (s *summing) lend(n int64) []byte { return lent(s.w, n) }

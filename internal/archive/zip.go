@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"sort"
 	"sync"
@@ -434,20 +433,6 @@ func (o *window) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return len(b), nil
-}
-
-// summing counts and checks what passes.
-type summing struct {
-	w   io.Writer
-	n   int64
-	crc uint32
-}
-
-func (s *summing) Write(b []byte) (int, error) {
-	n, err := s.w.Write(b)
-	s.n += int64(n)
-	s.crc = crc32.Update(s.crc, crc32.IEEETable, b[:n])
-	return n, err
 }
 
 func changed(name string) error {

@@ -121,15 +121,17 @@ func decodeHeader(h []byte) (PartHeader, error) {
 	}, nil
 }
 
-// PartReader reads an opened part at any place, holding one chunk of it. It
-// may be used concurrently; readers take turns.
+// PartReader reads an opened part at any place. It holds the last chunk, and
+// where chunks are read in pieces another one. It may be used concurrently;
+// those who read whole chunks do not wait for each other.
 type PartReader struct {
 	aead   cipher.AEAD
 	sealed io.ReaderAt
 	header PartHeader
+	last   []byte // the last chunk, opened
 
 	mu    sync.Mutex
-	buf   []byte // room for one sealed chunk
+	buf   []byte // room for one sealed chunk, made when it is first needed
 	have  int64  // the chunk that plain is of, -1 for none
 	plain []byte // in buf
 }
@@ -160,8 +162,9 @@ func OpenPart(pk PartKey, r io.ReaderAt, size int64) (*PartReader, error) {
 	if SealedPartSize(p.header.Length) != size {
 		return nil, ErrOpen
 	}
-	p.buf = make([]byte, min(sealedChunkSize, size-sealedHeader))
-	if err := p.load(chunks(p.header.Length) - 1); err != nil {
+	last := chunks(p.header.Length) - 1
+	p.last, err = p.open(last, make([]byte, size-sealedHeader-last*sealedChunkSize))
+	if err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -174,48 +177,81 @@ func (p *PartReader) Header() PartHeader { return p.header }
 func (p *PartReader) Size() int64 { return p.header.Length }
 
 // ReadAt implements io.ReaderAt over the plaintext. A chunk that does not open
-// gives ErrOpen and none of its bytes.
+// gives ErrOpen and none of its bytes. Chunks that b has room for are opened in
+// b itself, so that until it returns there may be ciphertext in b.
 func (p *PartReader) ReadAt(b []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, errors.New("seal: negative offset")
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	n := 0
 	for n < len(b) {
 		if off >= p.header.Length {
 			return n, io.EOF
 		}
-		if err := p.load(off / chunkSize); err != nil {
+		m, err := p.read(b[n:], off)
+		if err != nil {
 			return n, err
 		}
-		m := copy(b[n:], p.plain[off%chunkSize:])
 		n, off = n+m, off+int64(m)
 	}
 	return n, nil
 }
 
-// load makes p.plain the i-th chunk. A chunk's true size follows from the
-// header's length, so that p.plain always has what ReadAt asks of it.
+// read reads from off to the end of its chunk, or as much as b takes. A
+// chunk's true size follows from the header's length, so that there always is
+// what is asked for.
+func (p *PartReader) read(b []byte, off int64) (int, error) {
+	i, at := off/chunkSize, off%chunkSize
+	switch {
+	case i == chunks(p.header.Length)-1:
+		return copy(b, p.last[at:]), nil
+	case at == 0 && len(b) >= sealedChunkSize:
+		_, err := p.open(i, b[:sealedChunkSize])
+		return chunkSize, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.load(i); err != nil {
+		return 0, err
+	}
+	return copy(b, p.plain[at:]), nil
+}
+
+// load makes p.plain the i-th chunk, which is not the last.
 func (p *PartReader) load(i int64) error {
 	if p.have == i {
 		return nil
 	}
-	flag, size := byte(flagChunk), int64(chunkSize)
-	if i == chunks(p.header.Length)-1 {
-		flag, size = flagLast, p.header.Length-i*chunkSize
+	if p.buf == nil {
+		p.buf = make([]byte, sealedChunkSize)
 	}
 	p.have, p.plain = -1, nil
-	sealed := p.buf[:size+tagSize]
-	if err := p.readSealed(sealed, sealedHeader+i*sealedChunkSize); err != nil {
-		return err
-	}
-	plain, err := p.aead.Open(sealed[:0], nonce(i, flag), sealed, nil)
+	plain, err := p.open(i, p.buf)
 	if err != nil {
-		return ErrOpen
+		return err
 	}
 	p.have, p.plain = i, plain
 	return nil
+}
+
+// open reads the i-th chunk into buf, which has its sealed size, and opens it
+// there. All of buf but the chunk that opened is zero then.
+func (p *PartReader) open(i int64, buf []byte) ([]byte, error) {
+	flag := byte(flagChunk)
+	if i == chunks(p.header.Length)-1 {
+		flag = flagLast
+	}
+	if err := p.readSealed(buf, sealedHeader+i*sealedChunkSize); err != nil {
+		clear(buf)
+		return nil, err
+	}
+	plain, err := p.aead.Open(buf[:0], nonce(i, flag), buf, nil)
+	if err != nil {
+		clear(buf)
+		return nil, ErrOpen
+	}
+	clear(buf[len(plain):]) // the tag
+	return plain, nil
 }
 
 // readSealed fills b. Ciphertext that ends early was truncated.
@@ -237,9 +273,12 @@ func ReadPart(pk PartKey, sealed []byte) ([]byte, PartHeader, error) {
 	if err != nil {
 		return nil, PartHeader{}, err
 	}
-	plaintext := make([]byte, p.header.Length)
-	if _, err := p.ReadAt(plaintext, 0); err != nil {
-		return nil, PartHeader{}, err
+	plaintext := p.last // the only chunk
+	if p.header.Length > chunkSize {
+		plaintext = make([]byte, p.header.Length)
+		if _, err := p.ReadAt(plaintext, 0); err != nil {
+			return nil, PartHeader{}, err
+		}
 	}
 	if sha256.Sum256(plaintext) != p.header.SHA256 || crc32.ChecksumIEEE(plaintext) != p.header.CRC32 {
 		return nil, PartHeader{}, ErrOpen

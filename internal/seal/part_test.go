@@ -127,6 +127,44 @@ func TestDamagedChunk(t *testing.T) {
 	}
 }
 
+// Chunks are opened in the caller's buffer where it has room, of any length:
+// what comes after the bytes read is no ciphertext, no tag and no chunk that
+// did not open.
+func TestReadsOfEveryLengthAroundChunks(t *testing.T) {
+	pk, plain := freshPartKey(), randomBytes(3*chunkSize+9)
+	sealed := must(SealPart(pk, "", plain))
+	for damaged := range 4 { // the last of them is none
+		bad := bytes.Clone(sealed)
+		upTo := len(plain)
+		if damaged < 3 {
+			bad[sealedHeader+damaged*sealedChunkSize+chunkSize-1] ^= 1
+			upTo = damaged * chunkSize
+		}
+		r, err := OpenPart(reading(pk), bytes.NewReader(bad), int64(len(bad)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, from := range []int{0, 1, chunkSize - 1, chunkSize, 2 * chunkSize} {
+			for _, chunks := range []int{1, 2, 3} {
+				for _, more := range []int{-1, 0, 1, tagSize - 1, tagSize, tagSize + 1} {
+					got := make([]byte, chunks*chunkSize+more)
+					n, err := r.ReadAt(got, int64(from))
+					want := max(0, min(len(got), len(plain)-from, upTo-from))
+					if from/chunkSize > damaged { // begins after it
+						want = min(len(got), len(plain)-from)
+					}
+					if n != want || (err == nil) != (n == len(got)) {
+						t.Fatalf("chunk %d damaged, %d at %d: got %d bytes and %v, want %d", damaged, len(got), from, n, err, want)
+					}
+					if !bytes.Equal(got[:n], plain[from:from+n]) || !bytes.Equal(got[n:], make([]byte, len(got)-n)) {
+						t.Fatalf("chunk %d damaged, %d at %d: other bytes were given out", damaged, len(got), from)
+					}
+				}
+			}
+		}
+	}
+}
+
 // A failing disk is not a failed opening: the one opens an incident, the
 // other is retried.
 func TestReadErrorIsNotErrOpen(t *testing.T) {
