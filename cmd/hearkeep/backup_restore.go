@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -23,7 +22,7 @@ import (
 
 type restoreCmd struct {
 	From      string `help:"The folder that backup --to was given." type:"path" placeholder:"DIR" required:""`
-	KeysFrom  string `help:"A copy of the keys from the folder that backup --keys-to was given; or that folder, for the newest." type:"path" placeholder:"FILE" required:""`
+	KeysFrom  string `help:"A copy of the keys from the folder that backup --keys-to was given; or that folder, for the one that the backup was made with." type:"path" placeholder:"FILE" required:""`
 	Keep      string `help:"The new keep's folder, empty but for keys that were put there by hand." type:"path" placeholder:"DIR" required:""`
 	HouseKey  string `help:"The copy of house.key, where it is not in the new folder." type:"path" placeholder:"FILE"`
 	LedgerKey string `help:"The copy of ledger.key, where it is not in the new folder." type:"path" placeholder:"FILE"`
@@ -34,11 +33,7 @@ type restoreCmd struct {
 // Run makes a keep of a backup, erases again what was erased since, and ends
 // all that lets somebody in by what they were once given.
 func (cmd restoreCmd) Run(ctx context.Context, c *console) error {
-	keys, err := newestKeys(cmd.KeysFrom)
-	if err != nil {
-		return err
-	}
-	done, err := cmd.restore(ctx, c, keys)
+	done, err := cmd.restore(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -51,7 +46,7 @@ func (cmd restoreCmd) Run(ctx context.Context, c *console) error {
 	return nil
 }
 
-func (cmd restoreCmd) restore(ctx context.Context, c *console, keys string) (done backup.Restored, err error) {
+func (cmd restoreCmd) restore(ctx context.Context, c *console) (done backup.Restored, err error) {
 	if err := os.MkdirAll(cmd.Keep, 0o700); err != nil {
 		return done, folderError(cmd.Keep, err)
 	}
@@ -61,7 +56,7 @@ func (cmd restoreCmd) restore(ctx context.Context, c *console, keys string) (don
 	}
 	defer lock.Close()
 	return backup.Restore(ctx, backup.RestoreConfig{
-		From: cmd.From, Keys: keys, To: cmd.Keep, House: cmd.HouseKey, Ledger: cmd.LedgerKey,
+		From: cmd.From, Keys: cmd.KeysFrom, To: cmd.Keep, House: cmd.HouseKey, Ledger: cmd.LedgerKey,
 		AcceptLostErasures: cmd.AcceptLostErasures,
 		Files:              backup.Files{Rows: fileRows, Keys: fileKeys, House: fileHouse, Ledger: fileLedger, Journal: fileJournal, Blobs: dirBlobs},
 		Open:               func(ctx context.Context, folder string) (store.Store, error) { return sqlite.Open(ctx, folder) },
@@ -69,22 +64,6 @@ func (cmd restoreCmd) restore(ctx context.Context, c *console, keys string) (don
 		Blobs:              openBlobs,
 		Fits:               houseFits,
 	}, func(step string) { fmt.Fprintf(c.out, "%s …\n", step) })
-}
-
-// newestKeys is the newest copy where a folder is named: their names begin
-// with the time.
-func newestKeys(path string) (string, error) {
-	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return path, nil // what it lacks is said where it is opened
-	}
-	copies, err := filepath.Glob(filepath.Join(path, "hearkeep-keys-*.db"))
-	if err == nil && len(copies) == 0 {
-		err = hearkeep.Errorf(hearkeep.NotFound, "There is no copy of keys at %s.", path).WithHint("Name the folder that hearkeep backup --keys-to was given, or a file in it.")
-	}
-	if err != nil {
-		return "", err
-	}
-	return copies[len(copies)-1], nil
 }
 
 // houseFits opens with a house key what doors are pinned by.

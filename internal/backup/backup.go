@@ -24,6 +24,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -50,6 +51,7 @@ const (
 	dirAudio       = "audio"
 	fileMarker     = "hearkeep-keys" // says whose keys lie here, and that the place is mounted
 	unfinished     = ".new"          // ends the name of what is being written
+	keysPrefix     = "hearkeep-keys-"
 )
 
 // Config is what a Desk works with. The functions open what was copied, to
@@ -173,7 +175,7 @@ func stamp(row store.Backup) string {
 	return row.Begun.Format("20060102T150405.000Z") + "-" + row.ID.String()[:8]
 }
 func rowsName(row store.Backup) string { return "hearkeep-" + stamp(row) + ".db" }
-func keysName(row store.Backup) string { return "hearkeep-keys-" + stamp(row) + ".db" }
+func keysName(row store.Backup) string { return keysPrefix + stamp(row) + ".db" }
 
 // make copies, reads back, and repeats where the keep has gone on meanwhile;
 // then it puts the new backup in the place of the old one.
@@ -345,12 +347,12 @@ func (d *Desk) abandon(ctx context.Context, row store.Backup) error {
 
 // prune removes rows and audio of older backups from a place.
 func (d *Desk) prune(ctx context.Context, at places, row store.Backup) error {
-	old, err := filepath.Glob(filepath.Join(at.to, "hearkeep-*.db*"))
+	old, err := named(at.to, "hearkeep-", "")
 	if err != nil {
 		return err
 	}
 	for _, path := range old {
-		if filepath.Base(path) != rowsName(row) {
+		if name := filepath.Base(path); name != rowsName(row) && strings.Contains(name, ".db") {
 			err = errors.Join(err, remove(path))
 		}
 	}

@@ -42,19 +42,37 @@ func (d *Desk) prepare(p Places, known []store.Backup) (places, error) {
 		return places{}, hearkeep.Errorf(hearkeep.Invalid, "The keys cannot lie with what they open: %s and %s are in one another.", at.to, at.keysTo).
 			WithHint("Name two folders apart, best on two disks: whoever finds one of them then has nothing.")
 	}
-	for _, folder := range []string{at.to, at.keysTo} {
-		if err := ownFolder(folder); err != nil {
-			return places{}, err
-		}
-	}
-	if err := d.belongs(&at, known); err != nil {
-		return places{}, err
-	}
-	if err := d.marked(at, known); err != nil {
+	if err := d.take(&at, known); err != nil {
 		return places{}, err
 	}
 	at.warnings = sameDisk(keep, at)
 	return at, nil
+}
+
+// take makes the two folders, or takes those that are there, if they are this
+// keep's or empty. What is not is left as it was, its mode as well.
+func (d *Desk) take(at *places, known []store.Backup) error {
+	for _, folder := range []string{at.to, at.keysTo} {
+		if err := makeFolder(folder); err != nil {
+			return err
+		}
+	}
+	if err := d.belongs(at, known); err != nil {
+		return err
+	}
+	fresh, err := d.marked(*at, known)
+	if err != nil {
+		return err
+	}
+	for _, folder := range []string{at.to, at.keysTo} {
+		if err := closeFolder(folder); err != nil {
+			return err
+		}
+	}
+	if !fresh {
+		return nil
+	}
+	return writeFile(filepath.Join(at.keysTo, fileMarker), []byte(d.markerText()))
 }
 
 // resolve is an absolute path without symbolic links; what is not there yet
@@ -87,11 +105,25 @@ func unreachable(err error) error {
 		WithHint("See that its disk is there, and that this user may write to it.").Because(err)
 }
 
-// ownFolder makes a folder that is its owner's only, or closes it to others.
-func ownFolder(path string) error {
+// makeFolder makes a folder where there is none, and refuses one of another
+// user's: they could exchange what is put there, though they cannot read it.
+func makeFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return unreachable(err)
 	}
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil {
+		return unreachable(err)
+	}
+	if int(st.Uid) != os.Geteuid() {
+		return hearkeep.Errorf(hearkeep.Forbidden, "%s belongs to another user of this machine.", path).
+			WithHint("Nothing there was changed. Name a folder of the user that runs this, or one that is not there yet.")
+	}
+	return nil
+}
+
+// closeFolder closes a folder to everybody but its owner.
+func closeFolder(path string) error {
 	if err := os.Chmod(path, 0o700); err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, errors.ErrUnsupported) {
 		return unreachable(err)
 	}
@@ -148,28 +180,24 @@ func empty(path string, except func(string) bool) error {
 	return nil
 }
 
-// marked looks for this keep's marker among the keys' copies, and puts it into
-// an empty folder.
-func (d *Desk) marked(at places, known []store.Backup) error {
-	marker := filepath.Join(at.keysTo, fileMarker)
-	text, err := os.ReadFile(marker)
+// marked looks for this keep's marker among the keys' copies. fresh is an empty
+// folder, which has none yet.
+func (d *Desk) marked(at places, known []store.Backup) (fresh bool, err error) {
+	text, err := os.ReadFile(filepath.Join(at.keysTo, fileMarker))
 	switch {
 	case err == nil && string(text) == d.markerText():
-		return nil
+		return false, nil
 	case err == nil:
-		return hearkeep.Errorf(hearkeep.Conflict, "%s holds the keys of another keep.", at.keysTo).WithHint("Nothing there was changed. Name another folder.")
+		return false, hearkeep.Errorf(hearkeep.Conflict, "%s holds the keys of another keep.", at.keysTo).WithHint("Nothing there was changed. Name another folder.")
 	case !errors.Is(err, fs.ErrNotExist):
-		return unreachable(err)
+		return false, unreachable(err)
 	}
 	if slices.ContainsFunc(known, func(b store.Backup) bool {
 		return filepath.Dir(b.Keys) == at.keysTo && !b.Verified.IsZero() && b.Destroyed.IsZero()
 	}) {
-		return notMounted(at.keysTo)
+		return false, notMounted(at.keysTo)
 	}
-	if err := empty(at.keysTo, func(name string) bool { return name == fileMarker+unfinished }); err != nil {
-		return err
-	}
-	return writeFile(marker, []byte(d.markerText()))
+	return true, empty(at.keysTo, func(name string) bool { return name == fileMarker+unfinished })
 }
 
 func (d *Desk) markerText() string {
@@ -226,4 +254,19 @@ func syncFolder(dir string) error {
 		return fmt.Errorf("backup: %w", err)
 	}
 	return errors.Join(f.Sync(), f.Close())
+}
+
+// named are the files of a folder whose names begin and end so, sorted. What
+// the folder itself is called plays no part, as it would in filepath.Glob.
+func named(folder, begin, end string) (paths []string, err error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("backup: %w", err)
+	}
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, begin) && strings.HasSuffix(name, end) {
+			paths = append(paths, filepath.Join(folder, name))
+		}
+	}
+	return paths, nil
 }

@@ -28,7 +28,7 @@ const ReportRestored = "restored"
 // together.
 type RestoreConfig struct {
 	From   string // the place of rows, audio and journal
-	Keys   string // a copy of the keys
+	Keys   string // a copy of the keys, or the folder of them: the backup's own there, else the newest
 	To     string // the new keep's folder: empty, but for keys that were put there by hand
 	House  string // the file of the house key; empty where it is in To
 	Ledger string // the file of the ledger's key; the same
@@ -72,6 +72,9 @@ func Restore(ctx context.Context, c RestoreConfig, tell func(string)) (done Rest
 	if err != nil {
 		return done, err
 	}
+	if c.Keys, err = keysIn(c.Keys, m); err != nil {
+		return done, err
+	}
 	if err := c.target(); err != nil {
 		return done, err
 	}
@@ -87,7 +90,7 @@ func Restore(ctx context.Context, c RestoreConfig, tell func(string)) (done Rest
 
 // target refuses a folder that holds more than keys put there by hand.
 func (c RestoreConfig) target() error {
-	if err := ownFolder(c.To); err != nil {
+	if err := makeFolder(c.To); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(c.To)
@@ -100,7 +103,28 @@ func (c RestoreConfig) target() error {
 				WithHint("Restore into a folder that is empty, or not there yet. Nothing was changed.")
 		}
 	}
-	return nil
+	return closeFolder(c.To)
+}
+
+// keysIn is the copy of the keys that a path leads to. In a folder it is the
+// one that the backup was made with, which is signed, or else the newest: names
+// begin with the time.
+func keysIn(path string, m manifest) (string, error) {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return path, nil // what it lacks is said where it is opened
+	}
+	own := filepath.Join(path, m.Keys.Name)
+	if _, err := os.Stat(own); err == nil {
+		return own, nil
+	}
+	copies, err := named(path, keysPrefix, ".db")
+	if err == nil && len(copies) == 0 {
+		err = hearkeep.Errorf(hearkeep.NotFound, "There is no copy of keys at %s.", path).WithHint("Name the folder that hearkeep backup --keys-to was given, or a file in it.")
+	}
+	if err != nil {
+		return "", err
+	}
+	return copies[len(copies)-1], nil
 }
 
 // restore is one restore under way.
@@ -232,7 +256,8 @@ func (r *restore) salvage(from, to string) error {
 func (r *restore) fill(ctx context.Context, st store.Store, tell func(string)) error {
 	tell("verifying rows, keys and the ledger")
 	if err := st.Check(ctx); err != nil {
-		return fmt.Errorf("restore: %w", err)
+		return hearkeep.Errorf(hearkeep.Conflict, "The rows or the keys of this backup are damaged, or were altered.").
+			WithHint("Nothing was restored. Use another copy of the keys, or another backup.").Because(fmt.Errorf("restore: %w", err))
 	}
 	l, err := ledger.Open(ctx, st, r.staged(r.Files.Ledger))
 	if err != nil {
@@ -382,7 +407,7 @@ func (r *restore) copies(ctx context.Context, tx *store.Tx, now time.Time) error
 	if err != nil {
 		return err
 	}
-	found, err := filepath.Glob(filepath.Join(folder, "hearkeep-keys-*.db"))
+	found, err := named(folder, keysPrefix, ".db")
 	if err != nil {
 		return err
 	}

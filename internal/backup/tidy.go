@@ -125,7 +125,7 @@ func (d *Desk) destroy(ctx context.Context, row store.Backup, now time.Time) err
 // their blocks are used again. What is not there is no error; what is not named
 // as a copy of keys is refused, for names come from rows.
 func destroy(path string) error {
-	if name := filepath.Base(path); !strings.HasPrefix(name, "hearkeep-keys-") {
+	if name := filepath.Base(path); !strings.HasPrefix(name, keysPrefix) {
 		return fmt.Errorf("backup: %s is not a copy of keys", path)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOFOLLOW, 0)

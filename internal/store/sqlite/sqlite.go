@@ -29,6 +29,12 @@ const (
 	keysFile = "keys.db"
 )
 
+// Folders of what brings their schemas up to date.
+const (
+	rowsMigrations = "migrations/rows"
+	keysMigrations = "migrations/keys"
+)
+
 // Store is a store.Store on SQLite.
 type Store struct {
 	rows  *database
@@ -58,11 +64,11 @@ func open(ctx context.Context, dir string, m mode) (*Store, error) {
 }
 
 func openBoth(ctx context.Context, rowsPath, keysPath string, m mode) (*Store, error) {
-	rows, err := openDatabase(ctx, rowsPath, "migrations/rows", m)
+	rows, err := openDatabase(ctx, rowsPath, rowsMigrations, m)
 	if err != nil {
 		return nil, err
 	}
-	kdb, err := openDatabase(ctx, keysPath, "migrations/keys", m)
+	kdb, err := openDatabase(ctx, keysPath, keysMigrations, m)
 	if err != nil {
 		return nil, errors.Join(err, rows.close())
 	}
@@ -90,10 +96,12 @@ func views(x *tx) *store.Tx {
 // Keys implements store.Store.
 func (s *Store) Keys() store.Keys { return s.keys }
 
-// Check implements store.Store: every page and index of both files, and every
-// reference between rows. It reads all of it, so it takes as long as that.
+// Check implements store.Store: every page and index of both files, every
+// reference between rows, and that no trigger stands in them; of the keys, that
+// the tables are as they are made here. It reads all of it, so it takes as long
+// as that.
 func (s *Store) Check(ctx context.Context) error {
-	return errors.Join(s.rows.check(ctx), s.keys.db.check(ctx))
+	return errors.Join(s.rows.programs(ctx), s.keys.db.asMade(ctx, keysMigrations), s.rows.check(ctx), s.keys.db.check(ctx))
 }
 
 // Close implements store.Store. Calls that wait for their turn fail.
