@@ -366,7 +366,7 @@ func TestArchiveBounds(t *testing.T) {
 	o.wants(hearkeep.Conflict, "two at once", err)
 	leave()
 	for range 2 * frozenInAll {
-		o.desk.freeze(&frozen{of: hearkeep.NewID[hearkeep.SessionID]().String()})
+		o.desk.freeze(&frozen{account: hearkeep.NewID[hearkeep.AccountID](), of: hearkeep.NewID[hearkeep.SessionID]().String()})
 	}
 	if n := len(o.desk.frozen); n != frozenInAll {
 		t.Errorf("got %d archives, want %d at most", n, frozenInAll)

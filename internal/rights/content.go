@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/archive"
@@ -23,6 +24,11 @@ type content struct {
 	releases []*vault.Release
 	names    *names
 	before   int64 // entries of the ledger from this number on came later
+
+	// The ledger forgets the bodies of entries after a year. Those which it may
+	// forget while the archive can be fetched, of before this time, are left
+	// out already: the archive stays what it was, on every day of its fetching.
+	since time.Time
 }
 
 // count is how many recordings there are.
@@ -158,6 +164,9 @@ func openings(ctx context.Context, room *vault.Room) iter.Seq2[ledger.Recorded, 
 var errEnough = hearkeep.Errorf(hearkeep.Internal, "Enough was read.")
 
 func (e *entered) openingOf(ctx context.Context, id hearkeep.VaultID, r ledger.Recorded) archive.Opening {
+	if r.At.Before(e.since) {
+		r.Entry = ledger.Entry{Kind: r.Kind, At: r.At.Truncate(tick)}
+	}
 	o := archive.Opening{
 		At: r.At, Vault: id, Kind: string(r.Kind), Role: r.Role, Purpose: r.Purpose, Count: r.Count, Items: r.Items, Entry: r.Seq,
 	}

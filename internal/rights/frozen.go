@@ -17,9 +17,10 @@ import (
 
 // Bounds of what is frozen at once. The oldest goes first.
 const (
-	frozenOfOne = 2
-	frozenInAll = 64
-	frozenLife  = 24 * time.Hour
+	frozenOfOne     = 2 // session, or ticket
+	frozenOfAccount = 4
+	frozenInAll     = 64
+	frozenLife      = 24 * time.Hour
 )
 
 // frozen is an archive that was planned and can be written. It holds no key
@@ -58,23 +59,30 @@ type desk struct {
 	claimants claimants
 }
 
-// freeze remembers an archive, and forgets older ones beyond the bounds.
+// freeze remembers an archive, and forgets older ones beyond the bounds: its
+// session's, then its account's, and another's only where very many people
+// fetch on one day.
 func (d *Desk) freeze(f *frozen) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	own := 1
-	for _, o := range slices.Backward(slices.Clone(d.frozen)) {
-		if o.of != f.of {
-			continue
-		}
-		if own++; own > frozenOfOne {
-			d.frozen = slices.DeleteFunc(d.frozen, func(x *frozen) bool { return x == o })
-		}
-	}
 	d.frozen = append(d.frozen, f)
-	if over := len(d.frozen) - frozenInAll; over > 0 {
-		d.frozen = slices.Delete(d.frozen, 0, over)
+	d.keepNewest(frozenOfOne, func(o *frozen) bool { return o.account == f.account && o.of == f.of })
+	d.keepNewest(frozenOfAccount, func(o *frozen) bool { return o.account == f.account })
+	d.keepNewest(frozenInAll, func(*frozen) bool { return true })
+}
+
+// keepNewest forgets all but the newest most of some.
+func (d *Desk) keepNewest(most int, is func(*frozen) bool) {
+	var kept []*frozen
+	for _, o := range slices.Backward(d.frozen) {
+		if !is(o) {
+			kept = append(kept, o)
+		} else if most > 0 {
+			kept, most = append(kept, o), most-1
+		}
 	}
+	slices.Reverse(kept)
+	d.frozen = kept
 }
 
 // thawed finds a frozen archive that has not ended, nil for none.

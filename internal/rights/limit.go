@@ -11,8 +11,10 @@ import (
 	"github.com/hearkeep/hearkeep/internal/store"
 )
 
-// Wrong codes of all sources together: a code has 60 bits, and ten guesses a
-// second find one in two thousand million years. It bounds the work.
+// Wrong codes of all sources together, after which guesses are told to wait.
+// It keeps no code from working that was sent: 60 bits keep guesses out (a
+// thousand a second find one in twenty million years), and each takes
+// redeemEvenly.
 const (
 	wrongBurst = 1000
 	wrongEvery = 100 * time.Millisecond

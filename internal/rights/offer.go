@@ -169,10 +169,6 @@ func (d *Desk) waitsOf(ctx context.Context, tx *store.Tx, account hearkeep.Accou
 // Whoever calls it limits how often each source may try.
 func (d *Desk) Redeem(ctx context.Context, code string) (ticket string, err error) {
 	defer evenly(ctx, time.Now(), redeemEvenly)
-	if wait := d.wrong.over(time.Now()); wait > 0 {
-		return "", hearkeep.Errorf(hearkeep.TooMany, "Too many codes that are none were tried.").
-			WithHint("Wait %d seconds and try again.", int(wait/time.Second)+1).After(wait)
-	}
 	ticket = rand.Text()
 	code = readCode(code) // what is no code is looked up all the same
 	err = d.Store.Update(ctx, func(tx *store.Tx) error {
@@ -195,11 +191,17 @@ func (d *Desk) Redeem(ctx context.Context, code string) (ticket string, err erro
 			Kind: linkTicket, Hash: ticketHash(ticket), Payload: l.Payload, Expires: at.Add(FetchLife),
 		})
 	})
-	if err != nil {
-		d.wrong.take(time.Now())
-		return "", codeError(err)
+	if err == nil {
+		return ticket, nil
 	}
-	return ticket, nil
+	// Whoever guesses must not keep others from using what they were sent: a
+	// code that works is never refused for what was tried before it.
+	if wait := d.wrong.over(time.Now()); wait > 0 {
+		return "", hearkeep.Errorf(hearkeep.TooMany, "Too many codes that are none were tried.").
+			WithHint("Wait %d seconds and try again.", int(wait/time.Second)+1).After(wait)
+	}
+	d.wrong.take(time.Now())
+	return "", codeError(err)
 }
 
 // cmpErr is the first of two failures that is one.

@@ -94,7 +94,7 @@ func (d *Desk) plan(ctx context.Context, who identity.Verified, row store.Reques
 	if err != nil {
 		return err
 	}
-	f.content = &content{desk: d, names: &names{store: d.Store, known: map[hearkeep.AccountID]string{}}}
+	f.content = &content{desk: d, names: &names{store: d.Store, known: map[hearkeep.AccountID]string{}}, since: f.ends.AddDate(-1, 0, 0)}
 	held, err := d.allOf(ctx, who)
 	if err != nil {
 		return err

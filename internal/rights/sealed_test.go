@@ -180,9 +180,11 @@ func TestOffer(t *testing.T) {
 		for range wrongBurst {
 			o.desk.wrong.take(time.Now())
 		}
-		_, err = o.desk.Redeem(ctx, code)
+		_, err = o.desk.Redeem(ctx, "0000-0000-0000")
 		o.wants(hearkeep.TooMany, "after very many guesses", err)
 		time.Sleep(wrongEvery * 2)
+		_, err = o.desk.Redeem(ctx, "0000-0000-0000")
+		o.wants(hearkeep.NotFound, "a guess, after a while", err)
 		_, err = o.desk.Redeem(ctx, code)
 		o.must(err)
 	})
