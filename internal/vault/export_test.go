@@ -14,3 +14,6 @@ func (k *Keep) Moving(ids ...hearkeep.RecordingID) (done func()) {
 	k.claimMoves(ids)
 	return func() { k.releaseMoves(ids) }
 }
+
+// MaxRestrictions is how many things each who holds a vault may freeze in it.
+const MaxRestrictions = maxRestrictions

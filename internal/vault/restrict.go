@@ -25,7 +25,8 @@ type Restriction struct {
 	At        time.Time
 }
 
-// maxRestrictions of one vault are in force at a time.
+// maxRestrictions of one vault are in force at a time for each who holds it,
+// and one of the whole vault beside them.
 const maxRestrictions = 200
 
 // Restrict freezes this vault, or with a recording that one alone, for a
@@ -57,14 +58,19 @@ func (r *Room) Restrict(ctx context.Context, request hearkeep.RequestID, id hear
 		if err != nil {
 			return err
 		}
+		own := 0
 		for _, f := range frozen {
-			if f.Account == row.Account && f.Recording == row.Recording && f.Binding.IsZero() {
+			if f.Account != row.Account {
+				continue
+			}
+			if f.Recording == row.Recording && f.Binding.IsZero() {
 				row = f
 				return nil
 			}
+			own++
 		}
-		if len(frozen) >= maxRestrictions {
-			return hearkeep.Errorf(hearkeep.TooMany, "%d things are frozen in this vault, which is as many as there can be.", len(frozen)).
+		if own >= maxRestrictions && !id.IsZero() {
+			return hearkeep.Errorf(hearkeep.TooMany, "You have frozen %d things in this vault, which is as many as there can be.", own).
 				WithHint("Freeze the whole vault instead.")
 		}
 		if err := tx.Rights.InsertRestriction(ctx, row); err != nil {

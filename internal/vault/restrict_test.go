@@ -173,3 +173,32 @@ func TestWhoFrees(t *testing.T) {
 		t.Errorf("got %+v, want the report's alone", left)
 	}
 }
+
+// What somebody has frozen takes no room from another who holds the vault, nor
+// from freezing all of it.
+func TestRestrictionsOfOneLeaveRoomForAnother(t *testing.T) {
+	h, ctx := vaulttest.New(t), t.Context()
+	anna, bert := h.Person(t, "Anna"), h.Person(t, "Bert")
+	living := h.Vault(t, anna, vault.Shared)
+	bert = h.Joined(t, living, bert, vault.Invitation{As: "holder"})
+	id, other := say(t, living, "one"), say(t, living, "other")
+	berts, annas := asked(t, h, bert), asked(t, h, anna)
+	must(t, h.Store.Update(ctx, func(tx *store.Tx) error {
+		for range vault.MaxRestrictions {
+			r := store.Restriction{
+				ID: hearkeep.NewID[hearkeep.RestrictionID](), Vault: living.Vault, Recording: other,
+				Account: bert.Who.Account(), Request: berts, At: time.Now(),
+			}
+			if err := tx.Rights.InsertRestriction(ctx, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	_, err := h.Enter(t, bert).Restrict(ctx, berts, id)
+	wantCode(t, "one more of Bert's", err, hearkeep.TooMany)
+	_, err = h.Enter(t, bert).Restrict(ctx, berts, hearkeep.RecordingID{})
+	must(t, err)
+	_, err = h.Enter(t, living).Restrict(ctx, annas, id)
+	must(t, err)
+}
