@@ -28,7 +28,7 @@ const (
 // download is a file that is written when it is asked for, any range of it.
 type download struct {
 	rights.Open
-	whose string // who counts for its places: a session, a ticket
+	whose string // who counts for its places: an account, or all tickets of one
 	send  func(ctx context.Context, w io.Writer, from, to int64) error
 }
 

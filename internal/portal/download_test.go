@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -313,5 +315,59 @@ func TestArchiveOfWhatWasErasedMeanwhile(t *testing.T) {
 	var pr problem
 	if err := json.Unmarshal([]byte(told), &pr); err != nil || pr.Title == "" {
 		t.Errorf("no problem is told: %v %s", err, told)
+	}
+}
+
+// slowReader takes nothing of a body until it is let go.
+type slowReader struct {
+	header  http.Header
+	reached chan<- struct{}
+	free    <-chan struct{}
+}
+
+func (s *slowReader) Header() http.Header { return s.header }
+func (s *slowReader) WriteHeader(int)     {}
+func (s *slowReader) Write(b []byte) (int, error) {
+	s.reached <- struct{}{}
+	<-s.free
+	return len(b), nil
+}
+
+// TestDownloadsOfOnePerson: many sessions of one person take no more places
+// than one, so that there are some for everybody.
+func TestDownloadsOfOnePerson(t *testing.T) {
+	h := newHome(t)
+	anna, ben := h.person("Anna"), h.person("Ben")
+	anna.speak(canary)
+	ben.speak("good morning")
+	_, id := anna.access()
+	reached, free := make(chan struct{}), make(chan struct{})
+	var reading sync.WaitGroup
+	for range downloadsOfOne {
+		r := httptest.NewRequest("GET", h.server.URL+"/rights/archives/"+id, nil)
+		r.AddCookie(&http.Cookie{Name: "hearkeep", Value: anna.cookie("hearkeep")})
+		reading.Go(func() {
+			h.server.Config.Handler.ServeHTTP(&slowReader{http.Header{}, reached, free}, r)
+		})
+		<-reached
+	}
+	go func() {
+		for range reached { // what comes after the first piece
+		}
+	}()
+	other := h.signIn("Anna", passphrase)
+	_, third := other.access()
+	if resp, _ := other.get("/rights/archives/" + third); resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("another session of hers: %d", resp.StatusCode)
+	}
+	_, bens := ben.access()
+	if resp, _ := ben.get("/rights/archives/" + bens); resp.StatusCode != http.StatusOK {
+		t.Errorf("another person: %d", resp.StatusCode)
+	}
+	close(free)
+	reading.Wait()
+	close(reached)
+	if resp, _ := other.get("/rights/archives/" + third); resp.StatusCode != http.StatusOK {
+		t.Errorf("once they are done: %d", resp.StatusCode)
 	}
 }

@@ -25,6 +25,9 @@ type Fetch struct {
 	who     identity.Verified // zero of a ticket
 }
 
+// Account is whose archive may be fetched.
+func (f *Fetch) Account() hearkeep.AccountID { return f.account }
+
 // ticketSize is how long Fetch.of is of a ticket; a session's name is shorter.
 const ticketSize = sha256.Size
 
