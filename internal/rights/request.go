@@ -128,7 +128,7 @@ func (d *Desk) newRequest(account hearkeep.AccountID, kind hearkeep.RequestKind,
 }
 
 // openOf is the request of the same account and kind whose clock runs, nil for
-// none. It fails with TooMany where the account asked too often today.
+// none, and for one that only an agent has told. It fails with TooMany where the account asked too often today.
 func (d *Desk) openOf(ctx context.Context, tx *store.Tx, row store.Request) (*store.Request, error) {
 	rows, err := tx.Rights.Requests(ctx, row.Account, maxListed)
 	if err != nil {
@@ -139,7 +139,7 @@ func (d *Desk) openOf(ctx context.Context, tx *store.Tx, row store.Request) (*st
 		if d.check(&r) != nil {
 			continue // reported where it is listed; nobody is kept from asking by it
 		}
-		if r.Kind == row.Kind && !r.State.Ended() {
+		if r.Kind == row.Kind && !r.State.Ended() && !(saidByAgent(r) && row.Via != hearkeep.ViaAgent) {
 			return &r, nil
 		}
 		if row.Received.Sub(r.Received) < 24*time.Hour {
@@ -150,6 +150,13 @@ func (d *Desk) openOf(ctx context.Context, tx *store.Tx, row store.Request) (*st
 		return nil, hearkeep.Errorf(hearkeep.TooMany, "You made %d requests today.", today).WithHint("Those stand; make the next one tomorrow.")
 	}
 	return nil, nil
+}
+
+// saidByAgent reports that an agent told of a request which its person has not
+// confirmed. Who asks for themselves does not confirm it by that: the agent
+// would learn that they have an account.
+func saidByAgent(row store.Request) bool {
+	return row.Via == hearkeep.ViaAgent && row.State == hearkeep.RequestAsked
 }
 
 // insert stores a request with its first step and, where there is an answer

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
 )
@@ -78,4 +79,35 @@ func TestArchiveOutlivesTheLedgersYear(t *testing.T) {
 			t.Error("it is another archive")
 		}
 	})
+}
+
+// Whoever asks for themselves has not confirmed what an agent asked: the agent
+// does not learn by it that they have an account.
+func TestAgentLearnsNothingOfAnOwnRequest(t *testing.T) {
+	t.Parallel()
+	b := newBureau(t)
+	anna := b.person("Anna", annas)
+	a := b.agent(first)
+	s := b.ask(a, "access", annas, nil)
+	b.turn()
+	waits := b.asked(anna)
+	before := b.status(a, s.RequestID)
+
+	own, err := b.desk.Ask(t.Context(), anna.Who, hearkeep.RequestAccess, hearkeep.ViaPortal)
+	b.must(err)
+	b.turn()
+	if own.ID == waits.ID || own.Via != hearkeep.ViaPortal {
+		t.Errorf("her own request: got %s via %s, want another than the agent's", own.ID, own.Via)
+	}
+	if diff := cmp.Diff(before, b.status(a, s.RequestID)); diff != "" {
+		t.Errorf("what the agent is told once she asked for herself (-before +after):\n%s", diff)
+	}
+	if got, err := b.desk.Request(t.Context(), anna.Who, waits.ID); err != nil || got.State != hearkeep.RequestAsked {
+		t.Errorf("the agent's request: got %s, %v, want that it waits", got.State, err)
+	}
+	again, err := b.desk.Ask(t.Context(), anna.Who, hearkeep.RequestAccess, hearkeep.ViaPortal)
+	b.must(err)
+	if !own.State.Ended() && again.ID != own.ID {
+		t.Errorf("asked twice: got %s, want %s", again.ID, own.ID)
+	}
 }
