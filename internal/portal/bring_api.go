@@ -291,13 +291,23 @@ func listsError(err error) error {
 	return bodyError(err)
 }
 
+// readFiles reads a list of files one by one: in memory each is much larger
+// than the shortest that can be written.
 func readFiles(text []byte) (*bring.Listed, error) {
-	var sent []bringFileJSON
-	if err := strictJSON(text, &sent); err != nil {
-		return nil, err
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if open, err := d.Token(); err != nil || open != json.Delim('[') {
+		return nil, errLists
 	}
-	files := make([]bring.File, 0, len(sent))
-	for _, f := range sent {
+	var files []bring.File
+	for d.More() {
+		if len(files) > bring.MaxFiles {
+			break // NewListed says so
+		}
+		var f bringFileJSON
+		if err := d.Decode(&f); err != nil {
+			return nil, errLists.Because(err)
+		}
 		one := bring.File{Name: f.Name, Size: max(f.Size, 0), Head: f.Head, Trouble: f.Trouble}
 		if f.Modified > 0 {
 			one.Modified = time.UnixMilli(f.Modified)

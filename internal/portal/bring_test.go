@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"mime/multipart"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hearkeep/hearkeep"
 )
 
 // form sends parts to an address of the API, in their order.
@@ -219,4 +221,20 @@ func (w *town) bringBody(row route) (kind string, body []byte) {
 	}
 	w.must(form.Close())
 	return form.FormDataContentType(), buf.Bytes()
+}
+
+// TestBringManyFiles: a list of files takes no more memory than there may be
+// files, however short each is written.
+func TestBringManyFiles(t *testing.T) {
+	text := slices.Concat([]byte("[{}"), bytes.Repeat([]byte(",{}"), 4<<20), []byte("]"))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := readFiles(text)
+	runtime.ReadMemStats(&after)
+	if hearkeep.CodeOf(err) != hearkeep.TooLarge {
+		t.Errorf("got %v, want too large", err)
+	}
+	if got := after.TotalAlloc - before.TotalAlloc; got > 512<<20 {
+		t.Errorf("got %d MB for a list of 12 MB", got>>20)
+	}
 }

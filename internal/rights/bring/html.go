@@ -26,7 +26,9 @@ type card struct {
 func (c *card) text(s string) {
 	switch c.cell {
 	case "header":
-		c.header.WriteString(s)
+		if c.header.Len()+len(s) <= maxWords {
+			c.header.WriteString(s)
+		}
 	case "body":
 		c.title = appendText(c.title, s)
 	case "caption":
@@ -44,12 +46,15 @@ func appendText(lines []string, s string) []string {
 	return lines
 }
 
+// maxLines bounds the lines of a cell. What is beyond them stands in the last.
+const maxLines = 1000
+
 // line begins another line of the cell.
 func (c *card) line() {
-	switch c.cell {
-	case "body":
+	switch {
+	case c.cell == "body" && len(c.title) < maxLines:
 		c.title = append(c.title, "")
-	case "caption":
+	case c.cell == "caption" && len(c.extra) < maxLines:
 		c.extra = append(c.extra, "")
 	}
 }

@@ -21,6 +21,7 @@ type reader struct {
 	claimed map[int]int      // items by their sound
 	voice   bool             // a list of an assistant's entries was read
 	rows    bool             // a list of rows was read
+	names   *names           // made when a list names what several sounds are called
 }
 
 // Read finds out what is in an archive: it reads the lists, and of the sounds
@@ -186,34 +187,6 @@ func (r *reader) merge(at int, it Item) {
 	if have.Time.IsZero() {
 		have.Time, have.TimeFrom = it.Time, it.TimeFrom
 	}
-}
-
-// find finds the sound that a list names.
-func (r *reader) find(ref, dir string) (at int, why string) {
-	ref = strings.ToLower(path.Clean(strings.ReplaceAll(strings.TrimSpace(ref), `\`, "/")))
-	candidates := r.byBase[path.Base(ref)]
-	if len(candidates) > 1 {
-		files := r.Source.Files()
-		for _, fits := range []func(name string) bool{
-			func(name string) bool { return name == path.Join(strings.ToLower(dir), ref) },
-			func(name string) bool { return name == ref || strings.HasSuffix(name, "/"+ref) },
-		} {
-			var some []int
-			for _, i := range candidates {
-				if fits(strings.ToLower(files[i].Name)) {
-					some = append(some, i)
-				}
-			}
-			if len(some) == 1 {
-				return some[0], ""
-			}
-		}
-		return -1, "Several recordings of the archive are called this, and the list does not say which."
-	}
-	if len(candidates) == 0 {
-		return -1, "A list names it, and it is not in the archive."
-	}
-	return candidates[0], ""
 }
 
 // byTime ties entries that name no sound to the sounds whose names tell the
