@@ -151,7 +151,10 @@ func (p *portal) rights(w http.ResponseWriter, r *http.Request, v *visit) error 
 			continue
 		}
 		page.Open = append(page.Open, view)
-		open[one.Kind] = view.ID
+		// Who asks for themselves does not tell an agent so.
+		if one.Via != hearkeep.ViaAgent || one.State != hearkeep.RequestAsked {
+			open[one.Kind] = view.ID
+		}
 	}
 	for _, kind := range hearkeep.RequestKinds() {
 		page.Kinds = append(page.Kinds, kindView{kind, textOf(kind), open[kind]})
