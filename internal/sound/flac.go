@@ -7,15 +7,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/hearkeep/hearkeep"
 	"github.com/mewkiz/flac"
 	"github.com/mewkiz/flac/frame"
-	"github.com/mewkiz/flac/meta"
 )
-
-// flacBlock is the length of a FLAC block in samples, 64 ms. With the encoder's
-// fixed predictors, shorter blocks follow speech better than the usual 4096.
-const flacBlock = 1024
 
 // decodeFLAC reads FLAC of 4 to 24 bits. Beyond the checksums of each frame it
 // holds the stream against its own header: the number of samples, and the MD5
@@ -113,66 +107,4 @@ func badFLAC(err error) error {
 		return truncated(formatFLAC, fmt.Errorf("sound: flac: %w", err))
 	}
 	return damaged(formatFLAC, fmt.Errorf("sound: flac: %w", err))
-}
-
-// EncodeFLAC writes the clip as FLAC, which gives back every sample. The header
-// has the number of samples and their MD5 from the start, so that players show
-// the duration and can seek, and so that Decode notices damage.
-func EncodeFLAC(c Clip) ([]byte, error) {
-	out := bytes.NewBuffer(make([]byte, 0, 64+3*len(c.Samples)/2))
-	enc, err := flac.NewEncoder(out, &meta.StreamInfo{
-		BlockSizeMin:  flacBlock,
-		BlockSizeMax:  flacBlock,
-		SampleRate:    hearkeep.SampleRate,
-		NChannels:     1,
-		BitsPerSample: 16,
-		NSamples:      uint64(len(c.Samples)),
-		MD5sum:        sumPCM(c.Samples),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("sound: flac: header: %w", err)
-	}
-	buf := make([]int32, flacBlock)
-	for samples := c.Samples; len(samples) > 0; {
-		n := min(len(samples), flacBlock)
-		for i, s := range samples[:n] {
-			buf[i] = int32(s)
-		}
-		if err := enc.WriteFrame(flacFrame(buf[:n])); err != nil {
-			return nil, fmt.Errorf("sound: flac: frame: %w", err)
-		}
-		samples = samples[n:]
-	}
-	if err := enc.Close(); err != nil {
-		return nil, fmt.Errorf("sound: flac: end: %w", err)
-	}
-	return out.Bytes(), nil
-}
-
-// flacFrame leaves the choice of predictor to the encoder's analysis, which
-// takes up subframes marked as verbatim.
-func flacFrame(samples []int32) *frame.Frame {
-	return &frame.Frame{
-		Header: frame.Header{
-			HasFixedBlockSize: true,
-			BlockSize:         uint16(len(samples)),
-			SampleRate:        hearkeep.SampleRate,
-			Channels:          frame.ChannelsMono,
-			BitsPerSample:     16,
-		},
-		Subframes: []*frame.Subframe{{
-			SubHeader: frame.SubHeader{Pred: frame.PredVerbatim},
-			Samples:   samples,
-			NSamples:  len(samples),
-		}},
-	}
-}
-
-// sumPCM is the MD5 of the samples as 16-bit little-endian PCM.
-func sumPCM(samples []int16) [md5.Size]byte {
-	raw := make([]byte, 0, 2*len(samples))
-	for _, s := range samples {
-		raw = append(raw, byte(s), byte(uint16(s)>>8))
-	}
-	return md5.Sum(raw)
 }
