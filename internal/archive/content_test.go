@@ -73,7 +73,7 @@ func TestSpreadsheetsDoNotCalculate(t *testing.T) {
 		"a\xffb":                   "a\uFFFDb",
 		"=HYPERLINK(\"http://x\")": "'=HYPERLINK(\"http://x\")",
 	} {
-		if got := cell(said); got != want {
+		if got := Cell(said); got != want {
 			t.Errorf("%q: got %q, want %q", said, got, want)
 		}
 	}

@@ -28,7 +28,7 @@ func writeRow(w io.StringWriter, cells ...string) {
 			w.WriteString(",")
 		}
 		w.WriteString(`"`)
-		w.WriteString(strings.ReplaceAll(cell(c), `"`, `""`))
+		w.WriteString(strings.ReplaceAll(Cell(c), `"`, `""`))
 		w.WriteString(`"`)
 	}
 	w.WriteString("\r\n")
@@ -39,10 +39,10 @@ func writeRow(w io.StringWriter, cells ...string) {
 // semicolons are in much of Europe. The last four are full-width.
 var formula = regexp.MustCompile("(^|[;\t\r\n])([\\s\"']*)([=+\\-@\uff1d\uff0b\uff0d\uff20])")
 
-// cell is text that no spreadsheet calculates: what would begin a formula gets
+// Cell is text that no spreadsheet calculates: what would begin a formula gets
 // an apostrophe before it (CWE-1236). What is spoken is somebody else's input.
 // Control characters become U+FFFD. data.json has the text as it is.
-func cell(s string) string {
+func Cell(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' && r != '\r' && r != '\n' || r == 0x7f {
 			return '\uFFFD'

@@ -241,9 +241,11 @@
     try { give(await sound(r), `${r.start.slice(0, 19).replace(/[T:]/g, "-")}_${name(r.door)}_${r.number}.flac`); } catch (e) { fail(e); }
   }
 
-  // A cell that begins like a formula would be calculated by a spreadsheet.
+  // What would begin a formula gets an apostrophe: at the start of a cell, and
+  // after what starts one where another separator is set. As archive.Cell does.
   const cell = (v) => {
-    const s = /^[=+\-@\t\r]/.test(v) ? "'" + v : v;
+    const s = v.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g, "\ufffd").replace(/^(?=[\t\r\n])/, "'")
+      .replace(/(^|[;\t\r\n])([\s"']*)([=+\-@\uff1d\uff0b\uff0d\uff20])/g, "$1$2'$3");
     return `"${s.replaceAll('"', '""')}"`;
   };
 

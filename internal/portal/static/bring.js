@@ -308,7 +308,9 @@
     if (state.refused) said.push(count(state.refused, "recording") + " could not be read.");
     $("bring-result").textContent = said.join(" ");
     list($("bring-unread"), unread, check.more, unread.length + check.more === 1 ? " was not brought" : " were not brought");
-    const cell = (s) => '"' + (/^[=+\-@\t\r]/.test(s) ? "'" : "") + s.replaceAll('"', '""') + '"';
+    const text = (s) => s.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g, "\ufffd").replace(/^(?=[\t\r\n])/, "'")
+      .replace(/(^|[;\t\r\n])([\s"']*)([=+\-@\uff1d\uff0b\uff0d\uff20])/g, "$1$2'$3"); // as archive.Cell does: no formula
+    const cell = (s) => '"' + text(s).replaceAll('"', '""') + '"';
     const rows = [["file", "reason"], ...unread.map((u) => [u.file, u.reason])].map((r) => r.map(cell).join(",") + "\r\n");
     $("bring-save").href = URL.createObjectURL(new Blob(rows, { type: "text/csv" }));
     show("bring-end");

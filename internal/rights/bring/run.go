@@ -4,8 +4,9 @@ import (
 	"context"
 	"encoding/csv"
 	"io"
-	"strings"
 	"sync"
+
+	"github.com/hearkeep/hearkeep/internal/archive"
 )
 
 // AtOnce is how many recordings are on their way at the same moment: while
@@ -113,18 +114,11 @@ func (a *Archive) Report(w io.Writer) error {
 	table := csv.NewWriter(w)
 	table.Write([]string{"file", "reason"})
 	for _, u := range a.Unread {
-		table.Write([]string{sheetText(u.File), sheetText(u.Reason)})
+		table.Write([]string{archive.Cell(u.File), archive.Cell(u.Reason)})
 	}
 	if a.More > 0 {
 		table.Write([]string{"", counted(a.More, "more file")})
 	}
 	table.Flush()
 	return table.Error()
-}
-
-func sheetText(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
