@@ -11,6 +11,7 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/rights"
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
 
@@ -18,6 +19,7 @@ import (
 type doorPage struct {
 	frame
 	ID      string // empty for a new one
+	Number  string // by which somebody without an account names it; empty for a new one
 	Source  hearkeep.Source
 	Form    doorForm
 	Connect *connectView
@@ -218,7 +220,7 @@ func (p *portal) doorSettings(w http.ResponseWriter, r *http.Request, v *visit) 
 
 func (p *portal) doorPage(v *visit, b vault.Binding) *doorPage {
 	page := &doorPage{
-		frame: p.frameOf(v, "Settings of a door", "doors"), ID: b.ID.String(), Source: b.Source, Connect: connection(b.Door.Listen),
+		frame: p.frameOf(v, "Settings of a door", "doors"), ID: b.ID.String(), Number: rights.DoorNumber(b.ID), Source: b.Source, Connect: connection(b.Door.Listen),
 		Form:   doorForm{Name: b.Door.Name, Listen: b.Door.Listen, Relay: b.Door.Relay, Keep: b.Rule.Keep},
 		Others: v.others(),
 	}

@@ -34,17 +34,7 @@ type counter struct {
 func newCounter(t *testing.T, agents bool) *counter {
 	t.Helper()
 	c := &counter{T: t, keys: map[string]ed25519.PrivateKey{}}
-	var list []map[string]any
-	for _, id := range []string{"ONE", "TWO"} {
-		public, key, err := ed25519.GenerateKey(nil)
-		c.must(err)
-		c.keys[id] = key
-		list = append(list, map[string]any{"id": id, "name": "Agent " + id, "verify_key": public})
-	}
-	data, err := json.Marshal(list)
-	c.must(err)
-	file := filepath.Join(t.TempDir(), "agents.json")
-	c.must(os.WriteFile(file, data, 0o600))
+	file := agentsFile(t, c.keys, "ONE", "TWO")
 
 	home := vaulttest.New(t)
 	letters, err := notify.New(notify.Config{Store: home.Store, House: home.House})
@@ -62,6 +52,29 @@ func newCounter(t *testing.T, agents bool) *counter {
 	}
 	c.handler = p.guard(p.mux(append(p.agentRoutes(), route{pattern: "/", anyone: p.nowhere})))
 	return c
+}
+
+// agentsFile writes a directory with these agents, and notes their keys.
+func agentsFile(t *testing.T, keys map[string]ed25519.PrivateKey, ids ...string) string {
+	t.Helper()
+	var list []map[string]any
+	for _, id := range ids {
+		public, key, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[id] = key
+		list = append(list, map[string]any{"id": id, "name": "Agent " + id, "verify_key": public})
+	}
+	data, err := json.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "agents.json")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func (c *counter) must(err error) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/rights"
 )
 
 // path fills the pattern of a cell's row.
@@ -85,6 +86,10 @@ func (w *town) body(c cell) (kind string, body []byte) {
 		form.Set("sure", eraseWord)
 	case "/recordings/{id}/words":
 		form.Set("words", "what was really said")
+	case "/claim":
+		form = url.Values{"place": {"the hall"}, "day": {time.Now().UTC().Format(time.DateOnly)}, "from": {"00:00"}, "to": {"00:00"}, "about": {"I sang."}}
+	case "/claims/{id}":
+		form.Set("how", rights.AnswerErase)
 	case "/operator":
 		form = url.Values{"request": {w.asked}, "reason": {"So many asked at once that it takes longer."}}
 	case "/unlock":

@@ -219,6 +219,7 @@ func (w *town) furnish(name, whose string, id hearkeep.VaultID, since hearkeep.G
 	_, err = w.act.Do(ctx, act.Order{Intent: "HassStartTimer", Vault: id, Binding: door, Slots: []hearkeep.Slot{{Name: "minutes", Value: hearkeep.NewWords("600")}}})
 	w.must(err)
 	put(timer, w.act.Pending(ctx, id)[0].ID.String())
+	w.claimed(name, whose, id, door)
 	holders, err := room.Holders(ctx)
 	w.must(err)
 	for _, h := range holders[min(1, len(holders)-1):] { // the others, where there are some

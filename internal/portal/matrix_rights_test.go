@@ -1,7 +1,10 @@
 package portal
 
 import (
+	"time"
+
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/rights"
 )
 
 // furnishRights lets somebody ask for everything: one of each kind, of which
@@ -45,6 +48,22 @@ func (w *town) freeze(p *resident, id hearkeep.VaultID, of hearkeep.RequestID) {
 	frozen, err := w.room(p.name, id).Restrict(w.t.Context(), of, hearkeep.RecordingID{})
 	w.must(err)
 	w.things = append(w.things, thing{kind: restriction, whose: p.name + "'s", id: frozen.String(), vault: id, account: p.account})
+}
+
+// claimed lets somebody without an account claim that a door heard them.
+func (w *town) claimed(name, whose string, id hearkeep.VaultID, door hearkeep.BindingID) {
+	w.t.Helper()
+	ctx, who := w.t.Context(), w.as(name)
+	about := rights.Claim{Door: rights.DoorNumber(door), From: time.Now(), To: time.Now().Add(time.Minute), About: w.says(id)}
+	secret, err := w.rights.FileClaim(ctx, about, whose, about.From)
+	w.must(err)
+	all, err := w.rights.ClaimsTo(ctx, who, id)
+	w.must(err)
+	last := all[len(all)-1]
+	if last.Door != door || last.Count != 0 {
+		w.t.Fatalf("a claim about %s: %+v", whose, last)
+	}
+	w.things = append(w.things, thing{kind: claim, whose: whose, id: last.ID.String(), vault: id}, thing{kind: claimLink, whose: whose, id: secret, works: true})
 }
 
 // operators makes an operator's cookie, and a link that works.

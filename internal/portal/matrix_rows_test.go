@@ -111,6 +111,9 @@ func (w *town) bystanders(row route, c asker, all map[string]bool) map[string]bo
 		if row.operator != nil && table == "requests" { // a clock is what an operator changes
 			continue
 		}
+		if row.claimant != nil && table == "claims" { // whoever has its link withdraws it
+			continue
+		}
 		if slices.Contains([]string{"ledger_entries", "deliveries", "members", "invitations", "departures"}, table) {
 			continue
 		}

@@ -16,6 +16,7 @@ const (
 	joinLink  object = "invitation link"
 	leaveLink object = "farewell link"
 	clockLink object = "operator link"
+	claimLink object = "claim link"
 )
 
 // outcome is what becomes of a call, as its row of the table decides it.
@@ -125,6 +126,9 @@ func (w *town) reaches(c asker, o thing, open hearkeep.VaultID) bool {
 		return they && other
 	case wayIn, channel, session, token: // is the account's own
 		return c.who != nil && o.account == c.who.account
+	case claim: // is about a door of any vault that they hold
+		_, ok := w.held(c, o.vault)
+		return ok
 	case request: // is the account's own
 		return c.who != nil && o.account == c.who.account
 	case archive: // was prepared in that very session
@@ -138,7 +142,7 @@ func (w *town) reaches(c asker, o thing, open hearkeep.VaultID) bool {
 		return c.who != nil && (o.account == c.who.account || c.who.admin && o.house == c.who.house)
 	case houseDoor: // is the door of a vault that the household shares
 		return c.who != nil && o.house == c.who.house && w.isShared(o.vault)
-	case setUpLink, joinLink, leaveLink, clockLink: // whoever has a link has it
+	case setUpLink, joinLink, leaveLink, clockLink, claimLink: // whoever has a link has it
 		return o.works
 	}
 	w.t.Fatalf("no rule says who reaches an object of the kind %q", o.kind)
@@ -180,7 +184,7 @@ func (w *town) rule(c cell) outcome {
 			return served
 		}
 		return nowhere
-	case row.setUp != nil, row.invited != nil, row.leaving != nil, row.operating != nil:
+	case row.setUp != nil, row.invited != nil, row.leaving != nil, row.operating != nil, row.claimant != nil:
 		if c.object != nil && w.reaches(who, *c.object, open) {
 			return served
 		}
@@ -260,6 +264,8 @@ func named(row route) (kind object, inBody bool) {
 		return leaveLink, false
 	case row.operating != nil:
 		return clockLink, false
+	case row.claimant != nil:
+		return claimLink, false
 	}
 	switch pattern(row) {
 	case "POST /v1/vaults/{vault}/erase", "POST /v1/vaults/{vault}/move":

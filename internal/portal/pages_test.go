@@ -126,7 +126,7 @@ func sampleDoors() []doorView {
 
 func sampleDoor(change func(*doorPage)) *doorPage {
 	d := &doorPage{
-		frame: framed("Settings of a door", "doors"), ID: fmt.Sprintf("%032x", 4), Source: hearkeep.SourceWyoming, Connect: connection("0.0.0.0:10300"),
+		frame: framed("Settings of a door", "doors"), ID: fmt.Sprintf("%032x", 4), Number: "K7QD-2M9X", Source: hearkeep.SourceWyoming, Connect: connection("0.0.0.0:10300"),
 		Form: doorForm{Name: "Kitchen", Listen: "0.0.0.0:10300", Allow: "192.168.1.20\n10.0.0.0/8", Relay: "127.0.0.1:10305", Keep: hearkeep.KeepWords, From: "22:00", To: "07:00"},
 	}
 	change(d)
@@ -196,13 +196,13 @@ func samples() []sample {
 		{"doors-paused", "doors", &doorsPage{frame: framed("Doors", "doors"), Doors: sampleDoors()[2:3]}},
 		{"door", "door", sampleDoor(func(*doorPage) {})},
 		{"door-new", "door", sampleDoor(func(d *doorPage) {
-			d.ID, d.Title, d.Connect, d.Form = "", "Add a door", nil, doorForm{Listen: "127.0.0.1:10300"}
+			d.ID, d.Number, d.Title, d.Connect, d.Form = "", "", "Add a door", nil, doorForm{Listen: "127.0.0.1:10300"}
 		})},
 		{"door-vaults", "door", sampleDoor(func(d *doorPage) { d.frame, d.Others = inVault(d.Title, "doors"), sampleVaults() })},
 		{"door-wrong", "door", sampleDoor(func(d *doorPage) { d.Form.Name, d.Form.Allow, d.Problem = nasty, nasty, wrong })},
 		{"door-terminal", "door", sampleDoor(func(d *doorPage) { d.Source, d.Form.Name = hearkeep.SourceSay, "Terminal 2" })},
 		{"door-browser", "door", sampleDoor(func(d *doorPage) {
-			d.ID, d.Title, d.Source, d.Form = "", "Add a door", hearkeep.SourceBrowser, doorForm{Name: "Browser"}
+			d.ID, d.Number, d.Title, d.Source, d.Form = "", "", "Add a door", hearkeep.SourceBrowser, doorForm{Name: "Browser"}
 		})},
 		{"disconnect", "disconnect", &disconnectPage{framed("Disconnect this door?", "doors"), sampleDoors()[3], hearkeep.SourceWyoming}},
 		{"disconnect-nasty", "disconnect", &disconnectPage{framed("Disconnect this door?", "doors"), sampleDoors()[5], hearkeep.SourceSay}},

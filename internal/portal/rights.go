@@ -128,6 +128,8 @@ type rightsPage struct {
 	Open   []requestView
 	Ended  []requestView
 	Frozen []frozenView
+	Claims int    // by people without an account, that wait for an answer
+	Key    string // the fingerprint of the key that this keep signs with
 }
 
 // kindView is a right, with the request of it that is open.
@@ -162,6 +164,10 @@ func (p *portal) rights(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if page.Frozen, err = p.frozenIn(r.Context(), v); err != nil {
 		return err
 	}
+	if page.Claims, err = p.claimsWaiting(r.Context(), v); err != nil {
+		return err
+	}
+	page.Key = p.Rights.KeyFingerprint()
 	p.show(w, http.StatusOK, "rights", page)
 	return nil
 }
@@ -269,6 +275,9 @@ func (p *portal) requestPage(r *http.Request, v *visit) (*requestPage, error) {
 		return nil, err
 	}
 	view := p.requestView(one)
+	if view.Via, err = p.cameBy(r.Context(), v, one); err != nil {
+		return nil, err
+	}
 	page := &requestPage{frame: p.frameOf(v, view.Text.Name, "rights"), requestView: view, Fresh: v.who.Fresh() == nil}
 	switch {
 	case view.State == hearkeep.RequestAnswered && view.Fetches():
@@ -281,6 +290,21 @@ func (p *portal) requestPage(r *http.Request, v *visit) (*requestPage, error) {
 		page.Frozen, err = p.frozenIn(r.Context(), v)
 	}
 	return page, err
+}
+
+// cameBy says how a request came, and by which agent.
+func (p *portal) cameBy(ctx context.Context, v *visit, one rights.Request) (string, error) {
+	if one.Via != hearkeep.ViaAgent || p.Agents == nil {
+		return viaText(one.Via), nil
+	}
+	agent, err := p.Agents.Asking(ctx, v.who, one.ID)
+	switch {
+	case hearkeep.CodeOf(err) == hearkeep.NotFound: // who asked is not kept for ever
+		return viaText(one.Via), nil
+	case err != nil:
+		return "", err
+	}
+	return "“" + agent + "”, which speaks for you, made it.", nil
 }
 
 // aboutArchives fills in what a page says of both archives.

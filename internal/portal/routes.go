@@ -38,6 +38,8 @@ type route struct {
 	// admin is somebody signed in who is an admin of their household. It is
 	// given no Room: managing a household opens nothing.
 	admin func(http.ResponseWriter, *http.Request, identity.Verified) error
+	// claimant takes the link of a claim, which its claimant alone was given.
+	claimant func(w http.ResponseWriter, r *http.Request, secret string) error
 	// fetching has a ticket that a one-time code gave: leave to fetch one sealed
 	// archive, and nothing else.
 	fetching func(w http.ResponseWriter, r *http.Request, ticket string) error
@@ -91,6 +93,7 @@ const (
 	archive     object = "archive"     // {id}, an open archive that the caller's session prepared
 	restriction object = "restriction" // {id}, of a vault that the caller holds
 	ticket      object = "ticket"      // leave to fetch a sealed archive
+	claim       object = "claim"       // {id}, about a door of a vault that the caller holds; {secret}, whose link it is
 	clocks      object = "clocks"      // of all requests, with no name and no content
 )
 
@@ -109,7 +112,7 @@ const (
 
 // routes is the one table. archtest refuses a mux.Handle outside this file.
 func (p *portal) routes() []route {
-	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.rightsRoutes(), p.operatorRoutes(), p.apiRoutes(), p.bringRoutes(), p.apiRightsRoutes(), p.agentRoutes(), []route{
+	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.rightsRoutes(), p.claimRoutes(), p.operatorRoutes(), p.apiRoutes(), p.bringRoutes(), p.apiRightsRoutes(), p.agentRoutes(), []route{
 		{method: "", pattern: "/", anyone: p.nowhere},
 	})
 }
@@ -302,6 +305,11 @@ func (p *portal) serve(row route) http.Handler {
 			link := r.PathValue("secret")
 			if _, err = p.Identity.FarewellLink(r.Context(), link); err == nil {
 				err = row.leaving(w, r, link)
+			}
+		case row.claimant != nil:
+			link := r.PathValue("secret")
+			if _, err = p.Rights.ClaimStatus(r.Context(), link); err == nil {
+				err = row.claimant(w, r, link)
 			}
 		case row.fetching != nil:
 			err = p.withTicket(w, r, row)

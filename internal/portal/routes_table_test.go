@@ -79,6 +79,8 @@ func mayCall(row route) string {
 		return "whoever has an invitation’s link"
 	case row.leaving != nil:
 		return "whoever has a farewell’s link"
+	case row.claimant != nil:
+		return "whoever has a claim’s link"
 	case row.fetching != nil:
 		return "whoever has the ticket of a one-time code"
 	case row.operating != nil:

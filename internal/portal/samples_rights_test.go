@@ -34,7 +34,7 @@ func sampleFrozen() []frozenView {
 }
 
 func sampleRights(change func(*rightsPage)) *rightsPage {
-	page := &rightsPage{frame: framed("Your rights", "rights")}
+	page := &rightsPage{frame: framed("Your rights", "rights"), Key: "3f0a 91c4 77be 02d5 e81c 4410 9a6f c3b2"}
 	for _, kind := range hearkeep.RequestKinds() {
 		page.Kinds = append(page.Kinds, kindView{Kind: kind, kindText: textOf(kind)})
 	}
@@ -78,13 +78,13 @@ func rightsSamples(wrong *problem) []sample {
 	clocks[1].Extended = due(0)
 	counts := []countView{{hearkeep.RequestAccess, "answered", 12}, {hearkeep.RequestErasure, "open", 1}}
 	operator := frame{Title: "Requests", Zone: "UTC"}
-	return []sample{
+	return append(claimSamples(wrong), []sample{
 		{"rights", "rights", sampleRights(func(*rightsPage) {})},
 		{"rights-open", "rights", sampleRights(func(page *rightsPage) {
 			page.frame, page.Done = inVault("Your rights", "rights"), rightsDone("withdrawn")
 			page.Open, page.Frozen = []requestView{access, late, asked}, sampleFrozen()
 			page.Ended = []requestView{sampleRequest(hearkeep.RequestObjection, hearkeep.RequestAnswered, func(r *rights.Request) { r.ID = hearkeep.RequestID{15: 10} })}
-			page.Kinds[0].Open = access.ID
+			page.Kinds[0].Open, page.Claims = access.ID, 2
 		})},
 		{"request-access", "request", samplePage(access, nil)},
 		{"request-access-nokit", "request", samplePage(access, func(page *requestPage) { page.HasKit = false })},
@@ -120,5 +120,5 @@ func rightsSamples(wrong *problem) []sample {
 		{"operator", "operator", &operatorPage{frame: operator, Clocks: clocks, Counts: counts, Claims: 2, Reports: 1, Restrictions: 3, Most: true}},
 		{"operator-none", "operator", &operatorPage{frame: operator, Done: "It has two more months.", Problem: wrong}},
 		{"operatorlink", "operatorlink", &operatorLinkPage{unframed("The operator’s page"), "abc"}},
-	}
+	}...)
 }

@@ -329,7 +329,10 @@ type claimants struct {
 	filed map[string]int
 }
 
-const claimsADay = 10
+const (
+	claimsADay = 10
+	maxSources = 100_000 // whose claims are counted
+)
 
 // admit counts one claim, of a day that begins with the first.
 func (c *claimants) admit(source string, now time.Time) bool {
@@ -337,6 +340,9 @@ func (c *claimants) admit(source string, now time.Time) bool {
 	defer c.mu.Unlock()
 	if now.Sub(c.since) >= 24*time.Hour {
 		c.since, c.filed = now, map[string]int{}
+	}
+	if len(c.filed) > maxSources { // a flood from very many networks: the limit of all remains
+		c.filed = map[string]int{}
 	}
 	c.filed[source]++
 	return c.filed[source] <= claimsADay

@@ -225,6 +225,9 @@ func (d *Desk) eraseBetween(ctx context.Context, room *vault.Room, c store.Claim
 			ids[i] = rec.ID
 		}
 		receipt, err := room.Erase(ctx, ids...)
+		if hearkeep.CodeOf(err) == hearkeep.NotFound {
+			err = hearkeep.Errorf(hearkeep.Conflict, "Not all of it could be erased: somebody else may be erasing it right now.").WithHint("Look at the claim again.").Because(err)
+		}
 		if err != nil {
 			return erased, err
 		}

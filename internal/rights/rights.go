@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/archive"
 	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/notify"
@@ -42,6 +43,10 @@ type Desk struct {
 	Config
 	desk
 }
+
+// KeyFingerprint is the fingerprint of the key that signs sealed archives and
+// answers, as whatever opens one shows it.
+func (d *Desk) KeyFingerprint() string { return archive.Fingerprint(d.Ledger.Key()) }
 
 // New returns a Desk.
 func New(c Config) *Desk {
