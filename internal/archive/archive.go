@@ -126,7 +126,8 @@ type Content interface {
 	Openings(ctx context.Context, fn func(Opening) error) error
 }
 
-// SoundReader reads a recording's sound at any place.
+// SoundReader reads a recording's sound at any place. It is read and closed in
+// one goroutine at a time, which is not that in which its Content is used.
 type SoundReader interface {
 	io.ReaderAt
 	io.Closer

@@ -169,27 +169,25 @@ func (b *Bag) write(ctx context.Context, w io.Writer, c Content, from, to int64)
 	}, from, to)
 }
 
-// sound reads the bytes [from, to) of a recording's sound into what w lends.
-func sound(ctx context.Context, w io.Writer, c Content, i int, from, to int64) (err error) {
+// sound has the bytes [from, to) of a recording's sound read into w.
+func sound(ctx context.Context, w io.Writer, c Content, i int, from, to int64) error {
 	s, err := c.Sound(ctx, i)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if e := s.Close(); err == nil {
-			err = e
-		}
-	}()
-	for from < to {
-		piece := lent(w, to-from)
-		n, err := s.ReadAt(piece, from)
-		if n < len(piece) { // as io.ReaderAt has it, err says why
-			return fmt.Errorf("archive: sound of recording %d: %w", i, err)
-		}
-		if _, err := w.Write(piece); err != nil {
-			return err
-		}
-		from += int64(n)
+	for err == nil && from < to {
+		at := from
+		var n int64
+		n, err = fill(w, to-from, func(p []byte) error {
+			if n, err := s.ReadAt(p, at); n < len(p) { // as io.ReaderAt has it, err says why
+				return fmt.Errorf("archive: sound of recording %d: %w", i, err)
+			}
+			return nil
+		})
+		from += n
 	}
-	return nil
+	if _, e := fill(w, 0, func([]byte) error { return s.Close() }); err == nil {
+		err = e
+	}
+	return err
 }

@@ -200,5 +200,17 @@ func (s *summing) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// lend implements lender.
-func (s *summing) lend(n int64) []byte { return lent(s.w, n) }
+// fill implements filler. What is read is measured when it is there.
+func (s *summing) fill(n int64, read func(p []byte) error) (int64, error) {
+	if _, ok := s.w.(filler); !ok {
+		return fill(struct{ io.Writer }{s}, n, read)
+	}
+	return fill(s.w, n, func(p []byte) error {
+		if err := read(p); err != nil {
+			return err
+		}
+		s.n += int64(len(p))
+		s.crc = crc32.Update(s.crc, crc32.IEEETable, p)
+		return nil
+	})
+}

@@ -158,7 +158,8 @@ func (z *zipLayout) writeBody(ctx context.Context, out *window, body zipBody, i 
 		if err := body(ctx, i, sum, from, to); err != nil {
 			return err
 		}
-		if err := z.check(i, m, sum, from, to); err != nil {
+		_, err := fill(out.w, 0, func([]byte) error { return z.check(i, m, sum, from, to) })
+		if err != nil {
 			return err
 		}
 	}
