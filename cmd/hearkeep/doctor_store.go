@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/archive"
 	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
@@ -143,6 +144,7 @@ func (d *doctor) ledger(ctx context.Context, st store.Store) {
 	default:
 		d.newest = later(d.newest, newest[0].At)
 		d.ok("ledger", "The %d entries of the ledger lead to its signed checkpoint.", size)
+		d.ok("ledger", "Sealed archives of this keep show the fingerprint %s.", archive.Fingerprint(l.Key()))
 	}
 }
 

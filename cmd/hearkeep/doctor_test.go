@@ -93,6 +93,9 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("nothing was said of %s", area)
 		}
 	}
+	if ledger := strings.Join(found.of("ledger"), "\n"); !strings.Contains(ledger, "ok: Sealed archives of this keep show the fingerprint ") {
+		t.Errorf("the key that signs archives: got %q", ledger)
+	}
 	if text, _ := h.run("doctor", "--keep", h.keep); strings.Contains(text, "Anna") {
 		t.Errorf("it names a person:\n%s", text)
 	}

@@ -31,7 +31,8 @@ Examples:
 Settings: every flag is also a key of the file given with --config, and an
 environment variable: --log-level is log-level and HEARKEEP_LOG_LEVEL. What asks
 for your passphrase takes it from HEARKEEP_PASSPHRASE where that is set. For
-e-mail give serve and doctor --smtp and --smtp-from: docs/letters.md.
+e-mail give serve and doctor --smtp and --smtp-from: docs/letters.md. Whoever was
+heard and has no account asks at the keep's page /claim: docs/claims.md.
 
 Exit codes: 0 done, 1 failed (doctor: it found a problem), 2 usage, 3 partly
 done, 10 the folder or the address is in use, 11 damage found, 12 no Hearkeep

@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"crypto/ed25519"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -301,7 +300,7 @@ func TestNetworkOf(t *testing.T) {
 func TestRequestNamesItsAgent(t *testing.T) {
 	h := newHome(t)
 	anna, ben := h.person("Anna"), h.person("Ben")
-	directory, err := rights.OpenDirectory(agentsFile(t, map[string]ed25519.PrivateKey{}, "ONE"))
+	directory, err := rights.OpenDirectory(agentsFile(t, nil, "ONE"))
 	if err != nil {
 		t.Fatal(err)
 	}
