@@ -228,14 +228,14 @@ func TestAgentAsksInSomebodysName(t *testing.T) {
 	if status, page, err := h.post(link[0]+"/confirm", nil); err != nil || status >= 400 {
 		t.Fatalf("confirm: got %d, %v\n%s", status, err, page)
 	}
-	if got := one.read(one.run("status", known.ID)); got.Status != "in_progress" || got.Reason != "" {
-		t.Errorf("after it was confirmed: got %+v", got)
-	}
 	eventually(t, "a callback", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(called[known.ID]) > 0
 	})
+	if got := one.read(one.run("status", known.ID)); got.Status != "in_progress" || got.Reason != "" {
+		t.Errorf("after it was confirmed: got %+v", got)
+	}
 	if status, page, err := h.post(link[0]+"/withdraw", nil); err != nil || status >= 400 {
 		t.Fatalf("withdraw: got %d, %v\n%s", status, err, page)
 	}

@@ -106,8 +106,9 @@ func (a *Agents) follow(row store.AgentRequest, linked *store.Request, now time.
 	return row
 }
 
-// stand reads a request of an agent's as it stands now. It looks for what came
-// of it in every case, so that it takes as long for the unknown.
+// stand reads a request of an agent's as it was last noted. Of one that waits
+// it does not look for what came of it: that would take longer where somebody
+// was asked. Run looks, and notes what they have confirmed.
 func (a *Agents) stand(ctx context.Context, tx *store.Tx, agent, id string) (store.AgentRequest, error) {
 	key, err := parseUUID(id)
 	if err != nil {
@@ -120,9 +121,11 @@ func (a *Agents) stand(ctx context.Context, tx *store.Tx, agent, id string) (sto
 	if err != nil {
 		return row, err
 	}
-	linked, err := a.linked(ctx, tx, row)
-	if err != nil {
-		return row, err
+	var linked *store.Request
+	if row.State == stateConfirmed {
+		if linked, err = a.linked(ctx, tx, row); err != nil {
+			return row, err
+		}
 	}
 	return a.follow(row, linked, a.now()), nil
 }

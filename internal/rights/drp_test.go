@@ -116,6 +116,11 @@ func TestAgentsRequestIsConfirmed(t *testing.T) {
 	if got, err := b.desk.Confirm(t.Context(), anna.Who, asked.ID); err != nil || got.State == hearkeep.RequestAsked {
 		t.Fatalf("Confirm: got %s, %v", got.State, err)
 	}
+	// Status itself looks at no account, which would take longer where there is one.
+	if got := b.status(a, s.RequestID); plain(got) != plain(s) {
+		t.Errorf("before it was noted: got %+v, want what nobody's is", got)
+	}
+	b.turn()
 	got := b.status(a, s.RequestID)
 	if got.Status != "in_progress" && got.Status != "fulfilled" || got.VerifyAt != "" || got.Reason != "" {
 		t.Errorf("after it was confirmed: got %+v", got)
