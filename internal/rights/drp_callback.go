@@ -14,6 +14,7 @@ import (
 const (
 	callsAtOnce = 4
 	maxCalls    = 20 // of one job: about two days
+	maxSilent   = 3  // addresses of one agent that do not answer, until the others wait as well
 )
 
 // callAgain is how long after the n-th attempt the next one comes.
@@ -83,7 +84,7 @@ func (a *Agents) call(ctx context.Context, job agentJob, silent map[string]bool)
 	if err != nil || w.Callback == "" {
 		return true
 	}
-	if silent[w.Callback] {
+	if silent[w.Callback] || len(silent) == maxSilent { // each takes seconds, in which nobody else is asked
 		return false
 	}
 	body, err := json.Marshal(a.status(row, w))

@@ -3,6 +3,7 @@ package rights
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -110,5 +111,30 @@ func TestCallbacks(t *testing.T) {
 		if got, want := uuid(hearkeep.AgentRequestID(j.Payload[:16])), moved.RequestID; got != want {
 			t.Errorf("a call waits for %s, want none but for %s", got, want)
 		}
+	}
+}
+
+// An agent can name as many addresses as it likes, and hold up the asking of
+// people by a few of them alone.
+func TestSilentAddresses(t *testing.T) {
+	t.Parallel()
+	const many = 12
+	r := newReceiver(t)
+	b := newBureau(t, strings.TrimPrefix(r.URL, "http://"))
+	a := b.agent(first)
+	for i := range many {
+		b.ask(a, "access", nobodys, map[string]any{"status_callback": fmt.Sprintf("%s/%d", r.URL, i)})
+	}
+	r.answer = http.StatusServiceUnavailable
+	b.skew = 40 * 24 * time.Hour // they expire, which their agent is told
+	b.turn()
+	if got := len(r.statuses()); got != maxSilent {
+		t.Errorf("got %d calls where nothing is answered, want %d", got, maxSilent)
+	}
+	r.answer = http.StatusOK
+	b.skew += time.Hour
+	b.turn()
+	if got, want := len(r.statuses()), maxSilent+many; got != want {
+		t.Errorf("got %d calls after it answers again, want %d", got, want)
 	}
 }
