@@ -66,6 +66,6 @@ func runWith(t *testing.T, file, from, to string) (string, error) {
 	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer stop()
 	out, err := exec.CommandContext(ctx, "go", "test", "-overlay", list, "-run", "^TestHistories$", "-count=1", ".",
-		"-histories", "200", "-rapid.nofailfile", "-rapid.shrinktime", "1s").CombinedOutput()
+		"-histories", "80", "-rapid.nofailfile", "-rapid.shrinktime", "1s").CombinedOutput()
 	return string(out), err
 }
