@@ -35,7 +35,8 @@ type frozen struct {
 	content *content           // what a bag is made of
 	hash    [32]byte
 	ends    time.Time
-	given   []given // what it discloses, by vault
+	given   []given            // what it discloses, by vault
+	leftOut []hearkeep.VaultID // in which somebody else froze something
 
 	mu    sync.Mutex // held while its begin or its end is written down
 	begun bool
@@ -236,7 +237,17 @@ func (d *Desk) answerOf(row store.Request, f *frozen) *answer {
 	for _, g := range f.given {
 		a.add("vault", g.vault, g.count)
 	}
-	a.say("All of what is kept of you was handed over, as one %s archive that was made on %s. It holds the recordings of %s. %s", f.how(), d.day(f.Made), some(len(f.given), "vault"), opens)
+	what := "All of what is kept of you was handed over"
+	if len(f.leftOut) > 0 {
+		what = "What is kept of you was handed over, but for " + some(len(f.leftOut), "vault")
+	}
+	a.say("%s, as one %s archive that was made on %s. It holds the recordings of %s. %s", what, f.how(), d.day(f.Made), some(len(f.given), "vault"), opens)
+	for _, id := range f.leftOut {
+		a.add("left-out", id, "restricted")
+	}
+	if len(f.leftOut) > 0 {
+		a.say("Somebody else who holds %s, or a report, froze something in it (GDPR Art. 18), so that nothing of it is handed over until they end that. Ask again then. You can complain about this to a data protection authority, or go to court.", map[bool]string{true: "that vault", false: "each of those vaults"}[len(f.leftOut) == 1])
+	}
 	a.say("What it leaves out, and why, stands in it. The hash above is that of its manifest, so that it can be told from any other.")
 	return a
 }

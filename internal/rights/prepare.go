@@ -99,7 +99,16 @@ func (d *Desk) plan(ctx context.Context, who identity.Verified, row store.Reques
 	if err != nil {
 		return err
 	}
+	counted, err := d.frozenByOthers(ctx, row.Account)
+	if err != nil {
+		return err
+	}
 	for _, h := range held {
+		if c, frozen := counted[h.ID]; frozen {
+			facts.Vaults = append(facts.Vaults, archive.Vault{ID: h.ID, Name: h.Name, Kind: h.Kind})
+			facts.Withheld = append(facts.Withheld, f.leaveOut(c))
+			continue
+		}
 		room, err := d.Keep.Enter(ctx, who, h.ID)
 		if err != nil {
 			return err
@@ -160,6 +169,32 @@ func doorOf(a vault.Accounted) archive.Door {
 	return archive.Door{
 		Binding: a.Binding.ID, Name: a.Binding.Door.Name, Source: a.Binding.Source,
 		Last: int(a.Last), In: a.Kept, Erased: a.Erased, Expired: a.Expired, Failed: a.Failed, Withheld: a.Withheld,
+	}
+}
+
+// frozenByOthers are the vaults of an account in which somebody else, or a
+// report, froze something. The account cannot end that, and is not kept from
+// its other vaults by it: these are left out, and it is said.
+func (d *Desk) frozenByOthers(ctx context.Context, account hearkeep.AccountID) (map[hearkeep.VaultID]vault.Counted, error) {
+	all, err := d.Keep.Counted(ctx, account)
+	out := map[hearkeep.VaultID]vault.Counted{}
+	for _, c := range all {
+		if c.ByOthers {
+			out[c.ID] = c
+		}
+	}
+	if len(out) == len(all) {
+		return nil, err // there would be nothing left; the first vault refuses
+	}
+	return out, err
+}
+
+// leaveOut notes that nothing of a vault is in the archive.
+func (f *frozen) leaveOut(c vault.Counted) archive.Withheld {
+	f.leftOut = append(f.leftOut, c.ID)
+	return archive.Withheld{
+		Vault: c.ID, Count: c.Totals.Recordings + c.Withheld,
+		Why: "Somebody else who holds this vault, or a report, froze something in it (GDPR Art. 18): nothing of it is handed over until they end that. You can still hear and read it.",
 	}
 }
 

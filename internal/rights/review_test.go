@@ -2,13 +2,17 @@ package rights
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/archive"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/vault"
 )
 
 // Whoever tries codes that are none does not keep the owner of one from using
@@ -109,5 +113,86 @@ func TestAgentLearnsNothingOfAnOwnRequest(t *testing.T) {
 	b.must(err)
 	if !own.State.Ended() && again.ID != own.ID {
 		t.Errorf("asked twice: got %s, want %s", again.ID, own.ID)
+	}
+}
+
+// What one keyholder froze of a shared vault stays there, and does not keep
+// another from all else that is theirs.
+func TestFrozenByAnotherIsLeftOut(t *testing.T) {
+	o, ctx := openOffice(t), t.Context()
+	anna, bert := o.person("Anna"), o.person("Bert")
+	shared := o.home.Vault(t, anna, vault.Shared)
+	joined := o.home.Joined(t, shared, bert, vault.Invitation{As: "holder"})
+	o.says(anna, "annas canary")
+	id := o.says(shared, "the kitchens canary")
+	asked := o.asks(bert, hearkeep.RequestRestriction)
+	_, err := o.home.Enter(t, joined).Restrict(ctx, asked.ID, id)
+	o.must(err)
+
+	r := o.asks(anna, hearkeep.RequestAccess)
+	a, err := o.desk.Prepare(ctx, anna.Who, r.ID)
+	o.must(err)
+	bag := o.fetches(anna, a)
+	if v := o.verified(bag); v.Recordings != 1 {
+		t.Errorf("got %+v, want her own", v)
+	}
+	if !bytes.Contains(bag, []byte("annas canary")) || bytes.Contains(bag, []byte("the kitchens canary")) {
+		t.Error("it is not her own vault alone")
+	}
+	if out := o.member(bag, "withheld.csv"); !strings.Contains(out, `"The shared one","","1",`) || !strings.Contains(out, "froze something") {
+		t.Errorf("what is left out is not said:\n%s", out)
+	}
+	got, err := o.desk.Request(ctx, anna.Who, r.ID)
+	o.must(err)
+	if field(got.Answer, "left-out") != shared.Vault.String()+" restricted" || strings.Contains(string(got.Answer), "All of what is kept") {
+		t.Errorf("the answer does not say what was left out:\n%s", got.Answer)
+	}
+	for _, e := range o.entries(anna, ledger.KindDisclosed) {
+		if *e.Vault == shared.Vault {
+			t.Error("the ledger says that the frozen vault left")
+		}
+	}
+
+	// Whose all is frozen gets no empty archive, and who froze it may end that.
+	alone := o.asks(bert, hearkeep.RequestAccess)
+	_, err = o.home.Enter(t, bert).Restrict(ctx, asked.ID, hearkeep.RecordingID{})
+	o.must(err)
+	_, err = o.desk.Prepare(ctx, bert.Who, alone.ID)
+	o.wants(hearkeep.Conflict, "what he froze himself", err)
+	room := o.home.Enter(t, joined)
+	list, err := room.Restrictions(ctx)
+	o.must(err)
+	o.must(room.Lift(ctx, list[0].ID))
+	r = o.asks(anna, hearkeep.RequestAccess)
+	a, err = o.desk.Prepare(ctx, anna.Who, r.ID)
+	o.must(err)
+	if bag := o.fetches(anna, a); !bytes.Contains(bag, []byte("the kitchens canary")) {
+		t.Error("freed, and still left out")
+	}
+}
+
+// The sealed archive leaves the same out, and says so to who unlocks it.
+func TestSealedLeavesOutWhatAnotherFroze(t *testing.T) {
+	o, ctx := openOffice(t), t.Context()
+	anna, bert := o.person("Anna"), o.person("Bert")
+	anna, kit := o.withKit(anna)
+	o.sql("UPDATE accounts SET changed = 0")
+	anna = o.again(anna)
+	shared := o.home.Vault(t, anna, vault.Shared)
+	joined := o.home.Joined(t, shared, bert, vault.Invitation{As: "holder"})
+	o.says(anna, "annas canary")
+	id := o.says(shared, "the kitchens canary")
+	_, err := o.home.Enter(t, joined).Restrict(ctx, o.asks(bert, hearkeep.RequestRestriction).ID, id)
+	o.must(err)
+	a, f, err := o.desk.SealedHere(ctx, anna.Who, o.asks(anna, hearkeep.RequestAccess).ID)
+	o.must(err)
+	var file bytes.Buffer
+	o.must(o.desk.SendSealed(ctx, f, &file, 0, a.Size))
+	opened, err := archive.OpenSealed(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	o.must(err)
+	u, err := opened.Unlock(kitOf(t, kit))
+	o.must(err)
+	if out := u.Withheld(); len(opened.Faults()) != 0 || u.Count() != 1 || len(out) != 1 || out[0].Vault != shared.Vault || out[0].Count != 1 {
+		t.Errorf("got %d recordings, %+v left out, faults %v", u.Count(), out, opened.Faults())
 	}
 }

@@ -170,21 +170,31 @@ func (d *Desk) load(ctx context.Context, f *frozen) error {
 	if err != nil {
 		return err
 	}
+	counted, err := d.frozenByOthers(ctx, f.account)
+	if err != nil {
+		return err
+	}
 	for _, c := range couriers {
 		id := c.Vault().ID
+		v := archive.SealedVault{ID: id, Name: c.Name(), Kind: c.Vault().Kind}
+		for _, k := range c.Keys() {
+			v.Held = append(v.Held, archive.SealedKey{Generation: k.Generation, Wrap: k.Wrap, Public: k.Public})
+		}
+		if n, frozen := counted[id]; frozen {
+			v.Content, v.Withheld = nothing{}, []archive.Withheld{f.leaveOut(n)}
+			facts.Vaults = append(facts.Vaults, v)
+			continue
+		}
 		cargo, err := c.Freeze(ctx, f.ID)
 		if err != nil {
 			return err
 		}
-		v := archive.SealedVault{ID: id, Name: c.Name(), Kind: c.Vault().Kind, Content: carried{c, cargo}}
+		v.Content = carried{c, cargo}
 		for _, a := range cargo.Accounts() {
 			v.Doors = append(v.Doors, doorOf(a))
 			if a.Withheld > 0 {
 				v.Withheld = append(v.Withheld, withheldOf(id, a))
 			}
-		}
-		for _, k := range c.Keys() {
-			v.Held = append(v.Held, archive.SealedKey{Generation: k.Generation, Wrap: k.Wrap, Public: k.Public})
 		}
 		facts.Vaults = append(facts.Vaults, v)
 		f.given = append(f.given, given{id, cargo.Len(), cargo.Items()})
@@ -247,6 +257,15 @@ func (d *Desk) SendSealed(ctx context.Context, f *Fetch, w io.Writer, from, to i
 	}
 	return d.send(ctx, have, by, w, from, to, stands, func(w io.Writer) error { return have.sealed.Write(ctx, w, from, to) })
 }
+
+// nothing is the content of a vault of which nothing is handed over.
+type nothing struct{}
+
+// Len implements archive.SealedContent.
+func (nothing) Len() int { return 0 }
+
+// Each implements archive.SealedContent.
+func (nothing) Each(context.Context, int, func(int, archive.SealedRecording) error) error { return nil }
 
 // carried is what a Courier carries, as an archive is made of it.
 type carried struct {

@@ -17,6 +17,7 @@ type Counted struct {
 	Totals     store.Totals // of what they can open
 	Withheld   int          // recordings of before, which nobody gave them
 	Restricted bool         // something of it is frozen
+	ByOthers   bool         // and not by this account alone, which could not end that
 }
 
 // Counted returns every vault that an account holds, its own first, with what
@@ -50,6 +51,7 @@ func (k *Keep) Counted(ctx context.Context, account hearkeep.AccountID) ([]Count
 				return err
 			}
 			c.Restricted = len(frozen) > 0
+			c.ByOthers = slices.ContainsFunc(frozen, func(r store.Restriction) bool { return r.Account != account })
 			out = append(out, c)
 		}
 		return nil
