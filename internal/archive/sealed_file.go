@@ -158,7 +158,7 @@ func (f *SealedFile) compare() error {
 				return fmt.Errorf("archive: read %s: %w", l.name, err)
 			}
 			if !bytes.Equal(sum.Sum(nil), l.hash[:]) {
-				f.fault(l.name, faultAltered)
+				f.fault(printable(l.name), faultAltered)
 			}
 		}
 		listed[l.name] = true

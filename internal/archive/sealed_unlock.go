@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/seal"
@@ -62,6 +63,10 @@ func (f *SealedFile) Unlock(kit seal.Kit) (*Unlocked, error) {
 	}
 	u := &Unlocked{file: f, faults: append([]Fault(nil), f.faults...)}
 	for i, k := range keys.Vaults {
+		if slices.ContainsFunc(u.vaults, func(v *unlockedVault) bool { return v.id == k.Vault }) {
+			u.faults = append(u.faults, Fault{Member: vaultMember(i, memberIndex), What: faultTwice})
+			continue
+		}
 		v, err := u.vault(private, i, k)
 		if err != nil {
 			return nil, err
@@ -171,6 +176,13 @@ func openIndex(sealed *io.SectionReader, with seal.VaultKey, c seal.IndexContext
 	}
 	if x.head.Vault != c.Vault {
 		return nil, errIndex
+	}
+	doors := make(map[hearkeep.BindingID]bool, len(x.head.Doors))
+	for _, d := range x.head.Doors {
+		if doors[d.Binding] {
+			return nil, errIndex // a number of it would be two recordings'
+		}
+		doors[d.Binding] = true
 	}
 	return x, nil
 }
