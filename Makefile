@@ -35,7 +35,7 @@ bench: ## run every benchmark
 	@$(MAKE) --no-print-directory opener
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem ./...
 
-soak: ## the whole matrix of routes, times of answers, and fuzzing for SOAK each (default 10m)
+soak: ## the whole matrix of routes, times of answers, 100,000 histories, fuzzing for SOAK each (default 10m)
 	@script/install --test
 	script/soak $(SOAK)
 
