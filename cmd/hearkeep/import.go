@@ -110,7 +110,7 @@ func showCheck(w io.Writer, c bring.Check) {
 	}
 	fmt.Fprintf(t, "from\t%s\nrecordings\t%d, %.1f MB%s\n", c.Provider, c.Recordings, float64(c.Bytes)/1e6, length)
 	if !c.From.IsZero() {
-		fmt.Fprintf(t, "days\t%s to %s, on %d days\n", c.From.Local().Format("2 January 2006"), c.To.Local().Format("2 January 2006"), c.Days)
+		fmt.Fprintf(t, "days\t%s to %s, on %s\n", c.From.Local().Format("2 January 2006"), c.To.Local().Format("2 January 2006"), countOf(c.Days, "day"))
 	}
 	accounts := "none"
 	if len(c.Accounts) > 0 {

@@ -9,9 +9,13 @@ import (
 	"github.com/hearkeep/hearkeep/internal/archive"
 )
 
-// AtOnce is how many recordings are on their way at the same moment: while
-// some are decoded, others are written, and share a commit of the store.
-const AtOnce = 12
+// What is on its way at the same moment: while some recordings are decoded,
+// others are written, and share a commit of the store. Of large ones there are
+// fewer, since each is decoded whole.
+const (
+	AtOnce      = 24
+	bytesAtOnce = 64 << 20 // of their files, as the archive claims; above MaxSound
+)
 
 // Keeper keeps one recording: true where it is new, false where the vault has
 // it already. What is wrong with the recording itself is Invalid or TooLarge;
@@ -34,7 +38,7 @@ type Progress struct {
 func (a *Archive) Run(ctx context.Context, items []Item, keep Keeper, tell func(Progress)) (Progress, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := &run{Archive: a, keep: keep, tell: tell, at: Progress{Of: len(items)}}
+	r := &run{Archive: a, keep: keep, tell: tell, at: Progress{Of: len(items)}, room: make(chan struct{}, bytesAtOnce/roomStep)}
 	next := make(chan Item)
 	var workers sync.WaitGroup
 	for range min(AtOnce, len(items)) {
@@ -43,16 +47,16 @@ func (a *Archive) Run(ctx context.Context, items []Item, keep Keeper, tell func(
 				if err := r.one(ctx, it); err != nil {
 					cancel(err)
 				}
+				for range r.needs(it) {
+					<-r.room
+				}
 			}
 		})
 	}
 	for _, it := range items {
-		select {
-		case next <- it:
-			continue
-		case <-ctx.Done():
+		if !r.send(ctx, next, it) {
+			break
 		}
-		break
 	}
 	close(next)
 	workers.Wait()
@@ -66,8 +70,39 @@ type run struct {
 	*Archive
 	keep Keeper
 	tell func(Progress)
+	room chan struct{} // holds one for each begun roomStep of the files on their way
 	mu   sync.Mutex
 	at   Progress
+}
+
+// roomStep is in bytes.
+const roomStep = 1 << 20
+
+// needs is how many steps of room an item takes. One that is too large is
+// refused before it is read.
+func (r *run) needs(it Item) int64 {
+	if !it.HasSound() {
+		return 1
+	}
+	return 1 + max(0, min(r.Source.Files()[it.File].Size, MaxSound))/roomStep
+}
+
+// send waits for room, and gives an item to whoever is free. It is false where
+// ctx ended.
+func (r *run) send(ctx context.Context, next chan<- Item, it Item) bool {
+	for range r.needs(it) {
+		select {
+		case r.room <- struct{}{}:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	select {
+	case next <- it:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (r *run) one(ctx context.Context, it Item) error {

@@ -8,13 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -304,5 +307,48 @@ func TestOwnWhole(t *testing.T) {
 	defer s.Close()
 	if _, err := Read(t.Context(), s, time.UTC); hearkeep.CodeOf(err) != hearkeep.Invalid || !strings.Contains(err.Error(), "altered") {
 		t.Errorf("altered, it is read: %v", err)
+	}
+}
+
+// claims is a Source of files that claim a size each, and hold one byte.
+type claims []int64
+
+func (c claims) Files() []File {
+	files := make([]File, len(c))
+	for i, size := range c {
+		files[i] = File{Name: fmt.Sprint(i), Size: size}
+	}
+	return files
+}
+
+func (c claims) Open(int) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("x")), nil }
+func (c claims) Close() error                    { return nil }
+
+// TestRunAtOnce has many small files on their way together, and few large ones.
+func TestRunAtOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		size int64
+		want int
+	}{
+		"small": {150 << 10, AtOnce}, "large": {20 << 20, 3}, "the largest": {MaxSound, 1}, "no real size": {-1, AtOnce},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &Archive{Source: claims(slices.Repeat([]int64{c.size}, 2*AtOnce))}
+			for i := range 2 * AtOnce {
+				a.Items = append(a.Items, Item{File: i, List: -1})
+			}
+			var now, most atomic.Int64
+			p, err := a.Run(t.Context(), a.Items, func(context.Context, Item, []byte) (bool, error) {
+				n := now.Add(1)
+				for seen := most.Load(); n > seen && !most.CompareAndSwap(seen, n); seen = most.Load() {
+				}
+				time.Sleep(time.Second)
+				now.Add(-1)
+				return true, nil
+			}, func(Progress) {})
+			if err != nil || p.Kept != 2*AtOnce || most.Load() != int64(c.want) {
+				t.Errorf("%s: got %d of %d kept, %d at once, %v; want %d at once", name, p.Kept, 2*AtOnce, most.Load(), err, c.want)
+			}
+		})
 	}
 }
