@@ -90,6 +90,13 @@ func nextFLAC(stream *flac.Stream) (*frame.Frame, error) {
 // of which the stream's MD5 is taken: little-endian, whole bytes a sample.
 func interleaveFLAC(block []float32, raw []byte, f *frame.Frame, width int) ([]float32, []byte) {
 	scale := float32(int32(1)<<(24-width)) / 256
+	if width == 16 && len(f.Subframes) == 1 { // what is kept here, in one step a sample
+		for _, v := range f.Subframes[0].Samples {
+			block = append(block, float32(v))
+			raw = append(raw, byte(v), byte(v>>8))
+		}
+		return block, raw
+	}
 	for i := range int(f.BlockSize) {
 		for _, s := range f.Subframes {
 			v := s.Samples[i]
