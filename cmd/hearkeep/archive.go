@@ -40,7 +40,8 @@ func (cmd archiveVerifyCmd) Run(ctx context.Context, c *console) error {
 		return json.NewEncoder(c.out).Encode(map[string]any{"archive": v.Archive, "service": v.Service, "made": v.Made,
 			"recordings": v.Recordings, "files": v.Files, "bytes": v.Bytes, "hash": fmt.Sprintf("%x", v.Hash)})
 	}
-	_, err = fmt.Fprintf(c.out, "whole: %s with sound, %s, %s; each is as it was when the archive was made\narchive %s of %s, made %s\nhash %x\n",
+	_, err = fmt.Fprintf(c.out, "whole: %s with sound, %s, %s; nothing is missing, and each fits its hash\narchive %s of %s, made %s\nhash %x\n"+
+		"Whoever can alter an archive can make it whole again: only the same hash in your keep's ledger says that this is what was handed over.\n",
 		counted(v.Recordings, "recording"), counted(v.Files, "file"), counted(int(v.Bytes), "byte"), quoted(v.Archive), quoted(v.Service), quoted(v.Made), v.Hash)
 	return err
 }

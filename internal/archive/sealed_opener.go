@@ -48,6 +48,8 @@ func sealedReadme(facts *SealedFacts, withPage bool) []byte {
 		p("  1. Take the file %s out of this ZIP file, and open it in a browser.", memberOpener)
 		p("  2. Choose this whole ZIP file there (not what you took out of it).")
 		p("  3. Type your recovery kit.")
+		p("Do this with an archive that you fetched yourself: a page out of a file that")
+		p("somebody sent to you can be any page, and can send your kit away.")
 		p("")
 		p("Or in a terminal, with the hearkeep program:")
 	} else {
