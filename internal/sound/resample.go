@@ -164,6 +164,9 @@ func dot(a, b []float32) float32 {
 
 // round gives the nearest 16-bit sample, clipped.
 func round(v float32) int16 {
+	if i := int16(v); float32(i) == v { // it is one, as in all that is 16 kHz already
+		return i
+	}
 	return int16(min(max(math.RoundToEven(float64(v)), math.MinInt16), math.MaxInt16))
 }
 
