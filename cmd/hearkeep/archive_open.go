@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"time"
 
@@ -29,6 +30,7 @@ func (archiveOpenCmd) Help() string {
 
 // Run opens a sealed archive, without the keep that it came from.
 func (cmd archiveOpenCmd) Run(ctx context.Context, c *console) error {
+	keepMemoryPrivate(slog.New(slog.NewTextHandler(c.err, nil)))
 	f, err := os.Open(cmd.Archive)
 	if err != nil {
 		return noArchive(cmd.Archive, err)
@@ -84,7 +86,7 @@ const maxKitFile = 4 << 10
 
 func (cmd archiveOpenCmd) kit(ctx context.Context, c *console) (seal.Kit, error) {
 	if cmd.KitFile == "" {
-		typed, err := c.secret(ctx, "Recovery kit: ")
+		typed, err := c.hidden(ctx, "Recovery kit: ") // never the passphrase of the environment
 		if err != nil {
 			return seal.Kit{}, err
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -114,6 +115,7 @@ func TestArchiveOpen(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			cmd := exec.Command(program, append([]string{"archive", "open"}, test.args...)...)
 			cmd.Stdin, cmd.Dir = strings.NewReader(test.in), folder
+			cmd.Env = append(os.Environ(), "HEARKEEP_PASSPHRASE=for a keep, and no kit")
 			said, _ := cmd.CombinedOutput()
 			if got := cmd.ProcessState.ExitCode(); got != test.code {
 				t.Errorf("exit %d, want %d: %s", got, test.code, said)
@@ -146,6 +148,30 @@ func TestArchiveOpen(t *testing.T) {
 	for _, name := range []string{"d", "e"} {
 		if _, err := os.Stat(out(name)); err == nil {
 			t.Errorf("%s was written", name)
+		}
+	}
+}
+
+// TestKitStaysOutOfDumps looks at a program that has been asked for a kit.
+func TestKitStaysOutOfDumps(t *testing.T) {
+	raw, _, _ := oneSealed(t)
+	file := filepath.Join(t.TempDir(), "mine.zip")
+	must(t, os.WriteFile(file, raw, 0o600))
+	cmd := exec.Command(program, "archive", "open", file, "--out", filepath.Join(t.TempDir(), "out"))
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	asked, err := cmd.StderrPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	_, err = io.ReadFull(asked, make([]byte, len("Recovery kit: ")))
+	must(t, err)
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", cmd.Process.Pid))
+	must(t, err)
+	must(t, in.Close())
+	cmd.Wait()
+	for line := range strings.Lines(string(limits)) {
+		if rest, found := strings.CutPrefix(line, "Max core file size"); found && strings.Fields(rest)[0] != "1" {
+			t.Errorf("got %q, want no core dump", line)
 		}
 	}
 }

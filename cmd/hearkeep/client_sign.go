@@ -180,6 +180,12 @@ func (c *console) secret(ctx context.Context, ask string) (string, error) {
 	if given := os.Getenv("HEARKEEP_PASSPHRASE"); given != "" {
 		return given, nil
 	}
+	return c.hidden(ctx, ask)
+}
+
+// hidden asks for a secret without showing it: from the terminal, or a line of
+// standard input.
+func (c *console) hidden(ctx context.Context, ask string) (string, error) {
 	in, ok := c.in.(*os.File)
 	if !ok {
 		return c.line(ctx, ask)
