@@ -245,7 +245,7 @@ func (c *client) archive(ctx context.Context, id, out string, sealed bool) error
 			if !errors.Is(err, errOver) {
 				return toldOf(c.console, d, err)
 			}
-			fmt.Fprintln(c.console.err, "The archive that was begun is there no more (a sign-in, a step-up or a day ended it): it is prepared anew.")
+			fmt.Fprintln(c.console.err, "The archive that was begun is there no more (a sign-in, a step-up, or an hour in which nobody read it ended it): it is prepared anew.")
 			if err := d.forget(); err != nil {
 				return err
 			}

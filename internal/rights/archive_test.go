@@ -207,6 +207,21 @@ func TestArchiveOfOneSession(t *testing.T) {
 		if _, err = o.desk.Prepared(ctx, anna.Who, a.ID); err != nil {
 			t.Errorf("in its session, on the same day: %v", err)
 		}
+		// A cookie that is found later shows no unlocker: what nobody has read
+		// for an hour is gone, and what is read goes on.
+		for range 3 {
+			time.Sleep(idleLife - 2*identity.StepUpLife)
+			if err := o.desk.Send(ctx, anna.Who, a.ID, io.Discard, 0, 100); err != nil {
+				t.Errorf("read again within the hour: %v", err)
+			}
+		}
+		time.Sleep(idleLife)
+		_, err = o.desk.Prepared(ctx, anna.Who, a.ID)
+		o.wants(hearkeep.NotFound, "an hour later", err)
+		o.wants(hearkeep.NotFound, "reading it an hour later", o.desk.Send(ctx, anna.Who, a.ID, io.Discard, 0, 100))
+		anna = o.again(anna)
+		a, err = o.desk.Prepare(ctx, anna.Who, r.ID)
+		o.must(err)
 		time.Sleep(frozenLife)
 		_, err = o.desk.Prepared(ctx, anna.Who, a.ID)
 		o.wants(hearkeep.NotFound, "a day later", err)

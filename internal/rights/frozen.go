@@ -21,6 +21,9 @@ const (
 	frozenOfAccount = 4
 	frozenInAll     = 64
 	frozenLife      = 24 * time.Hour
+	// idleLife ends an open archive that nobody reads: an unlocker was shown for
+	// it once, and whoever finds the session open later shows none.
+	idleLife = time.Hour
 )
 
 // frozen is an archive that was planned and can be written. It holds no key
@@ -35,6 +38,8 @@ type frozen struct {
 	content *content           // what a bag is made of
 	hash    [32]byte
 	ends    time.Time
+	read    time.Time          // when it was last read, or made; guarded by the desk
+	readers int                // that are at it now; guarded by the desk
 	given   []given            // what it discloses, by vault
 	leftOut []hearkeep.VaultID // in which somebody else froze something
 
@@ -66,6 +71,7 @@ type desk struct {
 func (d *Desk) freeze(f *frozen) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	f.read = time.Now()
 	d.frozen = append(d.frozen, f)
 	d.keepNewest(frozenOfOne, func(o *frozen) bool { return o.account == f.account && o.of == f.of })
 	d.keepNewest(frozenOfAccount, func(o *frozen) bool { return o.account == f.account })
@@ -91,11 +97,24 @@ func (d *Desk) thawed(is func(*frozen) bool) *frozen {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, f := range slices.Backward(d.frozen) {
-		if is(f) && time.Now().Before(f.ends) {
+		if now := time.Now(); is(f) && now.Before(f.ends) && (f.bag == nil || f.readers > 0 || now.Sub(f.read) < idleLife) {
 			return f
 		}
 	}
 	return nil
+}
+
+// reading notes that an archive is read, until done is called.
+func (d *Desk) reading(f *frozen) (done func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f.readers++
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		f.readers--
+		f.read = time.Now()
+	}
 }
 
 // drop forgets frozen archives.

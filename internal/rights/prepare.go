@@ -240,7 +240,7 @@ func (d *Desk) prepared(ctx context.Context, who identity.Verified, id hearkeep.
 
 func errNoArchive() error {
 	return hearkeep.Errorf(hearkeep.NotFound, "There is nothing here.").
-		WithHint("An archive is there for a day, in the session that prepared it. Prepare it anew.")
+		WithHint("An archive is there in the session that prepared it, until nobody has read it for an hour, and for a day at most. Prepare it anew.")
 }
 
 // Send writes the bytes from offset from, up to and without to, of an open
@@ -252,6 +252,7 @@ func (d *Desk) Send(ctx context.Context, who identity.Verified, id hearkeep.Arch
 	if err != nil {
 		return err
 	}
+	defer d.reading(f)()
 	in, err := f.content.enter(ctx, who)
 	if err != nil {
 		return wrapped(err, "send", id)
