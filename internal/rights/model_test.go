@@ -428,19 +428,28 @@ func (s *settlement) distinct() error {
 	})
 }
 
+func (s *settlement) keepsIn(id hearkeep.VaultID) bool {
+	return slices.ContainsFunc(s.kept, func(k *utterance) bool { return k.vault == id })
+}
+
 // clear erases everything, so that the next history begins with empty vaults.
 func (s *settlement) clear() error {
 	for who, p := range s.people {
-		room, err := s.home.Keep.Enter(s.Context(), p.Who, p.Vault)
-		if err != nil {
-			return err
-		}
 		if s.frozen[p.Vault] {
+			room, err := s.home.Keep.Enter(s.Context(), p.Who, p.Vault)
+			if err != nil {
+				return err
+			}
 			if err := s.free(room); err != nil {
 				return err
 			}
 		}
-		if err := errors.Join(s.eraseAll(who), s.leave(who)); err != nil {
+		if s.keepsIn(p.Vault) {
+			if err := s.eraseAll(who); err != nil {
+				return err
+			}
+		}
+		if err := s.leave(who); err != nil {
 			return err
 		}
 	}
