@@ -6,7 +6,7 @@
 //
 // It promises that an archive's bytes follow from its facts and contents
 // alone, so that any range of it can be written again, and that it never
-// holds more than one page of what it writes in memory. It refuses every bag
+// holds more than 5 MiB of what it writes in memory. It refuses every bag
 // and every sealed archive in which something is missing, added or altered,
 // and says what. It reads no rows and opens no vault: what goes in is given
 // to it, opened or sealed, by whoever holds the handles.

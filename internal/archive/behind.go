@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	pieceSize = 512 << 10 // bytes
-	pieces    = 3
+	pieceSize = 1 << 20 // bytes
+	pieces    = 4
 )
 
 // filler is a writer with room of its own, into which others read.
@@ -35,7 +35,7 @@ func fill(w io.Writer, n int64, read func(p []byte) error) (int64, error) {
 
 // behind writes in a goroutine of its own, and is filled in another one: what
 // comes next is found, what came is read and opened, and what is whole leaves,
-// at the same time. It holds three pieces. Of one into which something could
+// at the same time. It holds four pieces. Of one into which something could
 // not be read nothing leaves, nor of those after it.
 type behind struct {
 	full, free chan *block
