@@ -12,8 +12,8 @@ import (
 // The encoder is our own, against the rule that a library beats our own code:
 // an import has to reach half the speed of a plain copy, and 71 % of its
 // processor time went to the encoder of mewkiz/flac. That makes 308 to 375
-// seconds of speech a second, and this one 3,000 to 5,000, with files 3 %
-// smaller (357 recordings of speech, 21 minutes: docs/performance.md).
+// seconds of speech a second, and this one 2,400 to 5,000, with files 3 %
+// smaller (21 minutes of recorded speech: docs/performance.md).
 //
 // It writes what is kept here and no more of the format (RFC 9639): one
 // channel, 16 bits, 16 kHz, blocks of flacBlock samples, and no escapes, since
