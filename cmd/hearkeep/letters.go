@@ -34,7 +34,7 @@ const (
 func (f lettersFlags) letters() (notify.Config, error) {
 	if f.Wait < leastWait {
 		return notify.Config{}, hearkeep.Errorf(hearkeep.Invalid, "--wait %s is no waiting time.", f.Wait).
-			WithHint("Leave it out for 72h, or give at least an hour.")
+			WithHint("Leave it out for 72h. One second is the least; doctor calls less than an hour weak.")
 	}
 	server, err := f.mailServer()
 	if err != nil {

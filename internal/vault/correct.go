@@ -24,7 +24,7 @@ const jobCorrected = "destroy-corrected"
 
 // Correct replaces the words of a recording by its keyholder's (GDPR Art. 16).
 // The words before are destroyed with their key, before it returns. Their end
-// stays the same. It fails with NotFound where the recording keeps no words,
+// stays the same. It fails with Conflict where the recording keeps no words,
 // and with Invalid for none or for more than MaxWords bytes. A program may
 // correct where its token says that it may change things. What was understood
 // and done stays as it was: that is what happened.
@@ -87,7 +87,7 @@ func (r *Room) sealCorrection(ctx context.Context, id hearkeep.RecordingID, text
 		return c, fmt.Errorf("vault: keys of words of %s: %w", id, err)
 	}
 	if _, keyed := keys[id]; !ok || !keyed {
-		return c, hearkeep.Errorf(hearkeep.NotFound, "No words are kept of this recording.").WithHint("Their time may be over, or they were erased.")
+		return c, hearkeep.Errorf(hearkeep.Conflict, "There are no words of this recording to correct.").WithHint("None came with it, their time is over, or they were erased.")
 	}
 	env, err := r.envelopeKey(ctx, c.rec)
 	if err != nil {

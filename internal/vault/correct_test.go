@@ -99,7 +99,7 @@ func TestCorrect(t *testing.T) {
 	silent.HasWords = false
 	must(t, mustInbox(t, h.Keep, anna).Keep(ctx, silent))
 	_, err = h.Enter(t, anna).Correct(ctx, silent.ID, hearkeep.NewWords("there were none"))
-	wantCode(t, "without words", err, hearkeep.NotFound)
+	wantCode(t, "without words", err, hearkeep.Conflict)
 	sound(t, h)
 }
 
