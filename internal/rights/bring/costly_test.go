@@ -75,7 +75,7 @@ func TestPageOfEmptyLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
-	if got := after.TotalAlloc - before.TotalAlloc; got > 64<<20 {
+	if got := after.TotalAlloc - before.TotalAlloc; got > 128<<20 { // under the race detector it is 64
 		t.Errorf("got %d MB for a page of 16 MB", got>>20)
 	}
 }
