@@ -38,7 +38,6 @@ type Accounted struct {
 // Released is one recording of a release, opened.
 type Released struct {
 	Item
-	Version  uint64           // of the words; 0 where none are kept
 	Sound    *seal.PartHeader // nil where no sound is kept
 	Waveform []byte           // nil where none is kept
 }
@@ -399,7 +398,7 @@ func (r *Room) releasedOne(ctx context.Context, l *Release, i int, rec *rowsOf) 
 	if err != nil {
 		return Released{}, r.notOpened(ctx, rec, err)
 	}
-	return Released{Item: it, Version: rec.parts[hearkeep.PartWords].Version, Sound: l.frozen.sound(i), Waveform: waveform}, nil
+	return Released{Item: it, Sound: l.frozen.sound(i), Waveform: waveform}, nil
 }
 
 // Sound opens the sound of the i-th recording of a release. It must be
