@@ -26,7 +26,7 @@ func textOf(kind hearkeep.RequestKind) kindText {
 	case hearkeep.RequestPortability:
 		return kindText{"Take it with you", "The same file, in open formats that other programs read, so that you can keep it elsewhere.", "Article 20", "Take it along"}
 	case hearkeep.RequestErasure:
-		return kindText{"Have it erased", "You see first what goes, from where, and who is told. Then the keys are destroyed, and you get a receipt for each vault.", "Article 17", "See what would go"}
+		return kindText{"Have it erased", "You see first what goes, from where, and who is told. Then the keys are destroyed, and you get a receipt for each vault.", "Article 17", "See what goes"}
 	case hearkeep.RequestRestriction:
 		return kindText{"Freeze it", "It stays as it is: nothing expires, nothing is handed out, nothing is used. You go on playing it and can still erase it. You end it when you like.", "Article 18", "Freeze it"}
 	case hearkeep.RequestRectification:

@@ -143,7 +143,7 @@ func TestSpokenRequestIsConfirmed(t *testing.T) {
 	resp, _ = anna.post(to[1]+"/confirm", nil)
 	wantRedirect(t, resp, to[1]+"?done=confirmed")
 	_, page = anna.get(to[1])
-	if !strings.Contains(page, "See what would go") {
+	if !strings.Contains(page, "See what goes") {
 		t.Error("confirmed, it does not go on")
 	}
 }
