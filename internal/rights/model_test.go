@@ -55,7 +55,7 @@ type settlement struct {
 func TestHistories(t *testing.T) {
 	checks, n := flag.Lookup("rapid.checks").Value.String(), *histories
 	if underRace {
-		n = min(n, 40) // it looks for races here, and takes ten times as long
+		n = min(n, 16) // it looks for races here, and takes ten times as long
 	}
 	if err := flag.Set("rapid.checks", strconv.Itoa(max(1, n/historyStreams))); err != nil {
 		t.Fatal(err)

@@ -308,7 +308,7 @@ func TestSwap(t *testing.T) {
 			t.Errorf("%q is there twice", a.name)
 		}
 		for _, restart := range []bool{false, true} {
-			if restart && (a.live || underRace) {
+			if restart && a.live || underRace && (restart || i%3 != 0) { // the race detector has seen the same code then
 				continue
 			}
 			name := a.name
