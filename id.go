@@ -36,6 +36,8 @@ type (
 	ofClaim        struct{}
 	ofBackup       struct{}
 	ofAgentRequest struct{}
+	ofIncident     struct{}
+	ofRecipient    struct{}
 )
 
 // Identifiers, a type each.
@@ -60,6 +62,8 @@ type (
 	ClaimID        = ID[ofClaim]
 	BackupID       = ID[ofBackup]
 	AgentRequestID = ID[ofAgentRequest]
+	IncidentID     = ID[ofIncident]
+	RecipientID    = ID[ofRecipient]
 )
 
 // NewID returns a fresh random identifier: NewID[VaultID]().

@@ -40,11 +40,12 @@ func rows() []row {
 		{"rights", []string{"seal", "vault", "archive", "identity", "ledger", "notify", "store"}},
 		{"rights/bring", []string{"vault", "archive", "sound"}},
 		{"backup", []string{"seal", "blob", "store", "ledger"}},
-		{"incident", []string{"ledger", "notify", "store"}},
+		{"incident", []string{"seal", "ledger", "notify", "store"}},
+		{"incident/papers", []string{"incident"}},
 		{"retention", []string{"vault", "ledger", "store"}},
 		{"corpus", []string{"vault", "ledger", "store", "sound"}},
 		{"reveal", []string{"vault"}},
-		{"portal", []string{"identity", "vault", "hear", "act", "ledger", "rights", "rights/bring", "incident", "retention", "corpus", "reveal", "notify"}},
+		{"portal", []string{"identity", "vault", "hear", "act", "ledger", "rights", "rights/bring", "incident", "incident/papers", "retention", "corpus", "reveal", "notify"}},
 		{"archtest", nil},
 	}
 }

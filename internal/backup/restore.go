@@ -378,7 +378,7 @@ func (r *restore) end(ctx context.Context, st store.Store, l *ledger.Ledger) err
 			return err
 		}
 		report := store.Report{ID: hearkeep.NewID[hearkeep.ReportID](), What: ReportRestored, At: now}
-		if err := tx.Rights.InsertReport(ctx, report); err != nil {
+		if err := tx.Incidents.InsertReport(ctx, report); err != nil {
 			return err
 		}
 		_, err = l.Append(ctx, tx, ledger.Entry{

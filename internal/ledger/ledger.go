@@ -62,24 +62,27 @@ const (
 	KindCorrected     Kind = "corrected"         // words were replaced by their keyholder's
 	KindBackup        Kind = "backup"            // a copy was made, verified, destroyed, or restored
 	KindOperator      Kind = "operator"          // whoever runs this did something
+	KindIncident      Kind = "incident"          // a step of a case: opened, scoped, told, notified, closed
 )
 
 // Entry is what is recorded of one event: ids, kinds, counts and times.
 type Entry struct {
-	Kind    Kind                `json:"kind"`
-	At      time.Time           `json:"at"` // UTC; set by Append where zero
-	Account *hearkeep.AccountID `json:"account,omitempty"`
-	Role    hearkeep.Role       `json:"role"`
-	Vault   *hearkeep.VaultID   `json:"vault,omitempty"`
-	Binding *hearkeep.BindingID `json:"binding,omitempty"`
-	Session string              `json:"session,omitempty"` // first 16 hex digits of the session's hash
-	Purpose string              `json:"purpose,omitempty"` // "listen", "read", "browse"
-	Filter  string              `json:"filter,omitempty"`  // the kind of filter, never its text
-	Count   int                 `json:"count,omitempty"`
-	Items   []hearkeep.Run      `json:"items,omitempty"`
-	Receipt *hearkeep.ReceiptID `json:"receipt,omitempty"`
-	Request *hearkeep.RequestID `json:"request,omitempty"`
-	Archive *hearkeep.ArchiveID `json:"archive,omitempty"`
+	Kind     Kind                 `json:"kind"`
+	At       time.Time            `json:"at"` // UTC; set by Append where zero
+	Account  *hearkeep.AccountID  `json:"account,omitempty"`
+	Role     hearkeep.Role        `json:"role"`
+	Vault    *hearkeep.VaultID    `json:"vault,omitempty"`
+	Binding  *hearkeep.BindingID  `json:"binding,omitempty"`
+	Session  string               `json:"session,omitempty"` // first 16 hex digits of the session's hash
+	Purpose  string               `json:"purpose,omitempty"` // "listen", "read", "browse"
+	Filter   string               `json:"filter,omitempty"`  // the kind of filter, never its text
+	Count    int                  `json:"count,omitempty"`
+	Items    []hearkeep.Run       `json:"items,omitempty"`
+	Receipt  *hearkeep.ReceiptID  `json:"receipt,omitempty"`
+	Request  *hearkeep.RequestID  `json:"request,omitempty"`
+	Archive  *hearkeep.ArchiveID  `json:"archive,omitempty"`
+	Report   *hearkeep.ReportID   `json:"report,omitempty"`
+	Incident *hearkeep.IncidentID `json:"incident,omitempty"`
 }
 
 // Ledger appends to one log. It may be used concurrently.

@@ -171,7 +171,7 @@ func (o *office) entries(p vaulttest.Person, kinds ...ledger.Kind) (list []ledge
 func (o *office) reports() (list []store.Report) {
 	o.Helper()
 	o.must(o.home.Store.View(o.Context(), func(tx *store.Tx) (err error) {
-		list, err = tx.Rights.OpenReports(o.Context(), 1000)
+		list, err = tx.Incidents.OpenReports(o.Context(), 1000)
 		return err
 	}))
 	return list

@@ -58,7 +58,7 @@ func (d *Desk) Overview(ctx context.Context) (o Overview, err error) {
 		if err != nil {
 			return err
 		}
-		reports, err := tx.Rights.OpenReports(ctx, maxReports)
+		reports, err := tx.Incidents.OpenReports(ctx, maxReports)
 		if err != nil {
 			return err
 		}

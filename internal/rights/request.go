@@ -366,7 +366,7 @@ func (d *Desk) reportAltered(ctx context.Context, account hearkeep.AccountID, ca
 
 // report opens a report, unless one of the same fault is open.
 func (d *Desk) report(ctx context.Context, tx *store.Tx, r store.Report) error {
-	open, err := tx.Rights.OpenReports(ctx, maxReports)
+	open, err := tx.Incidents.OpenReports(ctx, maxReports)
 	if err != nil {
 		return err
 	}
@@ -376,7 +376,7 @@ func (d *Desk) report(ctx context.Context, tx *store.Tx, r store.Report) error {
 		}
 	}
 	r.ID, r.At = hearkeep.NewID[hearkeep.ReportID](), now()
-	if err := tx.Rights.InsertReport(ctx, r); err != nil {
+	if err := tx.Incidents.InsertReport(ctx, r); err != nil {
 		return err
 	}
 	e := ledger.Entry{Kind: ledger.KindReported, Role: hearkeep.RoleSystem, Purpose: r.What}

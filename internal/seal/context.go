@@ -37,6 +37,9 @@ const (
 	purposeHouseLetter    purpose = "house-letter"    // id
 	purposeHouseClaim     purpose = "house-claim"     // id
 	purposeHouseAgent     purpose = "house-agent"     // id
+	purposeHouseReport    purpose = "house-report"    // id
+	purposeHouseIncident  purpose = "house-incident"  // id
+	purposeHouseRecipient purpose = "house-recipient" // id
 	purposeInvitation     purpose = "invitation"      // vault, generation, invitation, as, past, expires
 
 	// Signatures and MACs.
@@ -50,6 +53,7 @@ const (
 	purposeDecoy      purpose = "decoy"      // name, n
 	purposeRequest    purpose = "request"    // request, account, kind, via, binding, received
 	purposeImport     purpose = "import"     // vault, SHA-256 of a file
+	purposePlace      purpose = "place"      // account, network
 )
 
 // Bare labels stand where no field follows, or where fixed bytes do. They
@@ -65,6 +69,7 @@ const (
 	labelHouseRoster  = prefix + "house-roster"
 	labelHouseInvite  = prefix + "house-invitation"
 	labelHouseRequest = prefix + "house-request"
+	labelHousePlace   = prefix + "house-place"
 	labelAccept       = prefix + "accept-mac"
 	labelImport       = prefix + "import-mac"
 	labelPRF          = prefix + "prf" // ‖ 32 random bytes

@@ -31,6 +31,10 @@ const (
 	HouseLetter  HousePurpose = "letter"  // a letter that waits to be sent, with its address
 	HouseClaim   HousePurpose = "claim"   // what somebody without an account wrote, and how to reach them
 	HouseAgent   HousePurpose = "agent"   // what an agent wrote about whom it speaks for
+
+	HouseReport    HousePurpose = "report"    // what a reporter wrote, and how to reach them
+	HouseIncident  HousePurpose = "incident"  // what the operator wrote about a case: reasons, measures, offers
+	HouseRecipient HousePurpose = "recipient" // who was handed what is another's: how to reach them, what they attest
 )
 
 func houseContext(p HousePurpose, id [16]byte) (context, error) {
@@ -49,6 +53,12 @@ func houseContext(p HousePurpose, id [16]byte) (context, error) {
 		return contextOf(purposeHouseClaim).id(id), nil
 	case HouseAgent:
 		return contextOf(purposeHouseAgent).id(id), nil
+	case HouseReport:
+		return contextOf(purposeHouseReport).id(id), nil
+	case HouseIncident:
+		return contextOf(purposeHouseIncident).id(id), nil
+	case HouseRecipient:
+		return contextOf(purposeHouseRecipient).id(id), nil
 	}
 	return nil, fmt.Errorf("%w: house purpose", ErrFormat)
 }

@@ -7,9 +7,8 @@ import (
 	"github.com/hearkeep/hearkeep"
 )
 
-// Rights is the rows of requests, of what left as an archive, of reports and
-// of restrictions. Requests belong to an account; archives too. Reports and
-// restrictions are read by rooms that open nothing.
+// Rights is the rows of requests, of what left as an archive, and of
+// restrictions. Requests belong to an account; archives too.
 type Rights interface {
 	InsertRequest(ctx context.Context, r Request) error
 	// Request returns one of an account's; ErrNotFound where it is another's.
@@ -31,15 +30,6 @@ type Rights interface {
 	Archives(ctx context.Context, account hearkeep.AccountID, limit int) ([]Archive, error)
 	// SetArchive replaces state, count, bytes, hash and when it ended.
 	SetArchive(ctx context.Context, a Archive) error
-
-	InsertReport(ctx context.Context, r Report) error
-	Report(ctx context.Context, id hearkeep.ReportID) (Report, error)
-	// OpenReports lists what is not closed, oldest first.
-	OpenReports(ctx context.Context, limit int) ([]Report, error)
-	// ReportsOf lists what concerns an account, newest first.
-	ReportsOf(ctx context.Context, account hearkeep.AccountID, limit int) ([]Report, error)
-	// CloseReport is ErrNotFound where it is closed, or was never there.
-	CloseReport(ctx context.Context, id hearkeep.ReportID, at time.Time) error
 
 	InsertRestriction(ctx context.Context, r Restriction) error
 	// Restrictions returns those of a vault that are in force, oldest first.
@@ -116,20 +106,6 @@ type Archive struct {
 	Hash    [32]byte // SHA-256 of its manifest
 	Made    time.Time
 	Ended   time.Time // zero while it is begun
-}
-
-// Report says that something is wrong. The desk that answers it is room
-// incident's; room rights opens one where a release does not add up.
-type Report struct {
-	ID        hearkeep.ReportID
-	What      string             // of a closed list: "numbers missing", "does not open", "foreign"
-	Account   hearkeep.AccountID // whom it concerns; zero where nobody is known
-	Vault     hearkeep.VaultID
-	Binding   hearkeep.BindingID
-	Recording hearkeep.RecordingID
-	Archive   hearkeep.ArchiveID
-	At        time.Time
-	Closed    time.Time // zero while it is open
 }
 
 // Restriction freezes release, expiry and training of a vault, or of one

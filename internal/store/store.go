@@ -60,17 +60,18 @@ type Store interface {
 // Tx gives each room its own view of one transaction. It is valid only
 // inside the function it was given to.
 type Tx struct {
-	Identity Identity
-	Houses   Houses
-	Letters  Letters
-	Vaults   Vaults
-	Ledger   Ledger
-	Acts     Acts
-	Jobs     Jobs
-	Rights   Rights
-	Imports  Imports
-	Agents   Agents
-	Backups  Backups
+	Identity  Identity
+	Houses    Houses
+	Letters   Letters
+	Vaults    Vaults
+	Ledger    Ledger
+	Acts      Acts
+	Jobs      Jobs
+	Rights    Rights
+	Imports   Imports
+	Agents    Agents
+	Backups   Backups
+	Incidents Incidents
 }
 
 // Jobs is background work, written in the transaction that it concerns.

@@ -293,7 +293,7 @@ func TestMissingAtStart(t *testing.T) {
 		t.Error("a stranger was told")
 	}
 	reports := func() (all []store.Report) {
-		must(t, h.Store.View(ctx, func(tx *store.Tx) (err error) { all, err = tx.Rights.OpenReports(ctx, 10); return err }))
+		must(t, h.Store.View(ctx, func(tx *store.Tx) (err error) { all, err = tx.Incidents.OpenReports(ctx, 10); return err }))
 		return all
 	}
 	if all := reports(); len(all) != 1 || all[0].What != vault.WhatAtStart || all[0].Vault != living.Vault || !all[0].Account.IsZero() || all[0].Binding != living.Inbox.Binding() {

@@ -81,7 +81,7 @@ func (k *Keep) missingAtStart(ctx context.Context, tx *store.Tx, vault hearkeep.
 	if len(holders) == 1 {
 		report.Account = holders[0]
 	}
-	if err := tx.Rights.InsertReport(ctx, report); err != nil {
+	if err := tx.Incidents.InsertReport(ctx, report); err != nil {
 		return err
 	}
 	count := 0

@@ -77,34 +77,6 @@ func (r rights) SetArchive(ctx context.Context, a store.Archive) error {
 		a.State, a.Count, a.Bytes, a.Hash[:], millis(a.Ended), a.ID, a.Account)
 }
 
-func (r rights) InsertReport(ctx context.Context, w store.Report) error {
-	return r.put(ctx, `INSERT INTO reports (id, what, account, vault, binding, recording, archive, at, closed)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		w.ID, w.What, w.Account, w.Vault, w.Binding, w.Recording, w.Archive, millis(w.At), millis(w.Closed))
-}
-
-const selectReport = "SELECT id, what, account, vault, binding, recording, archive, at, closed FROM reports "
-
-func scanReport(row *sql.Rows) (w store.Report, err error) {
-	return w, row.Scan(&w.ID, &w.What, &w.Account, &w.Vault, &w.Binding, &w.Recording, &w.Archive, scanTime{&w.At}, scanTime{&w.Closed})
-}
-
-func (r rights) Report(ctx context.Context, id hearkeep.ReportID) (store.Report, error) {
-	return one(ctx, r.tx, scanReport, selectReport+"WHERE id = ?", id)
-}
-
-func (r rights) OpenReports(ctx context.Context, limit int) ([]store.Report, error) {
-	return all(ctx, r.tx, scanReport, selectReport+"WHERE closed = 0 ORDER BY at, id LIMIT ?", limit)
-}
-
-func (r rights) ReportsOf(ctx context.Context, account hearkeep.AccountID, limit int) ([]store.Report, error) {
-	return all(ctx, r.tx, scanReport, selectReport+"WHERE account = ? ORDER BY at DESC, id DESC LIMIT ?", account, limit)
-}
-
-func (r rights) CloseReport(ctx context.Context, id hearkeep.ReportID, at time.Time) error {
-	return r.change(ctx, "UPDATE reports SET closed = ? WHERE id = ? AND closed = 0", millis(at), id)
-}
-
 func (r rights) InsertRestriction(ctx context.Context, w store.Restriction) error {
 	return r.change(ctx, `INSERT INTO restrictions (id, vault, binding, recording, account, request, report, at, lifted)
 		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?

@@ -183,43 +183,43 @@ func reports(t *testing.T, open Opener) {
 	first, second, nobodys := report(anna, noon), report(anna, noon.Add(time.Hour)), report(hearkeep.AccountID{}, noon.Add(time.Minute))
 	update(t, st, func(tx *store.Tx) error {
 		for _, r := range []store.Report{second, first, nobodys} {
-			if err := tx.Rights.InsertReport(ctx, r); err != nil {
+			if err := tx.Incidents.InsertReport(ctx, r); err != nil {
 				return err
 			}
 		}
-		wantErr(t, "a report's id twice", tx.Rights.InsertReport(ctx, first), store.ErrExists)
+		wantErr(t, "a report's id twice", tx.Incidents.InsertReport(ctx, first), store.ErrExists)
 		return nil
 	})
 	update(t, st, func(tx *store.Tx) error {
-		list, err := tx.Rights.OpenReports(ctx, 10)
+		list, err := tx.Incidents.OpenReports(ctx, 10)
 		wantErr(t, "OpenReports", err, nil)
 		equal(t, "OpenReports, oldest first", list, []store.Report{first, nobodys, second})
-		list, err = tx.Rights.OpenReports(ctx, 2)
+		list, err = tx.Incidents.OpenReports(ctx, 2)
 		wantErr(t, "a page of OpenReports", err, nil)
 		equal(t, "a page of OpenReports", list, []store.Report{first, nobodys})
 		first.Closed = noon.Add(2 * time.Hour)
-		wantErr(t, "CloseReport", tx.Rights.CloseReport(ctx, first.ID, first.Closed), nil)
-		wantErr(t, "CloseReport again", tx.Rights.CloseReport(ctx, first.ID, noon.AddDate(1, 0, 0)), store.ErrNotFound)
-		wantErr(t, "CloseReport, absent", tx.Rights.CloseReport(ctx, hearkeep.NewID[hearkeep.ReportID](), noon), store.ErrNotFound)
+		wantErr(t, "CloseReport", tx.Incidents.CloseReport(ctx, first.ID, first.Closed), nil)
+		wantErr(t, "CloseReport again", tx.Incidents.CloseReport(ctx, first.ID, noon.AddDate(1, 0, 0)), store.ErrNotFound)
+		wantErr(t, "CloseReport, absent", tx.Incidents.CloseReport(ctx, hearkeep.NewID[hearkeep.ReportID](), noon), store.ErrNotFound)
 		return nil
 	})
 	st = reopen()
 	view(t, st, func(tx *store.Tx) error {
-		got, err := tx.Rights.Report(ctx, first.ID)
+		got, err := tx.Incidents.Report(ctx, first.ID)
 		wantErr(t, "Report", err, nil)
 		equal(t, "Report", got, first)
-		_, err = tx.Rights.Report(ctx, hearkeep.NewID[hearkeep.ReportID]())
+		_, err = tx.Incidents.Report(ctx, hearkeep.NewID[hearkeep.ReportID]())
 		wantErr(t, "an absent report", err, store.ErrNotFound)
-		list, err := tx.Rights.OpenReports(ctx, 10)
+		list, err := tx.Incidents.OpenReports(ctx, 10)
 		wantErr(t, "OpenReports", err, nil)
 		equal(t, "OpenReports, without the closed one", list, []store.Report{nobodys, second})
-		list, err = tx.Rights.ReportsOf(ctx, anna, 10)
+		list, err = tx.Incidents.ReportsOf(ctx, anna, 10)
 		wantErr(t, "ReportsOf", err, nil)
 		equal(t, "ReportsOf, newest first, closed ones too", list, []store.Report{second, first})
-		list, err = tx.Rights.ReportsOf(ctx, anna, 1)
+		list, err = tx.Incidents.ReportsOf(ctx, anna, 1)
 		wantErr(t, "a page of ReportsOf", err, nil)
 		equal(t, "a page of ReportsOf", list, []store.Report{second})
-		list, err = tx.Rights.ReportsOf(ctx, hearkeep.AccountID{}, 10)
+		list, err = tx.Incidents.ReportsOf(ctx, hearkeep.AccountID{}, 10)
 		equal(t, "reports of nobody are nobody's to list", list, []store.Report{})
 		return err
 	})
