@@ -38,6 +38,7 @@ type Summary struct {
 	Due      time.Time
 	TellBy   time.Time
 	Phase    int
+	Notify   string // "", "yes", "no": whether the authority is notified (B4)
 	Reports  int
 	People   int
 	Items    int // recordings
@@ -69,6 +70,8 @@ type Reported struct {
 type StepView struct {
 	store.Step
 	Text string // reasons, or a line about what was done
+	// Document is what StepNotified froze, as its caller wrote it; nil elsewhere.
+	Document []byte
 }
 
 // RecipientView is whoever was asked to delete what is another's.
@@ -143,8 +146,10 @@ func (d *Desk) Offer(ctx context.Context, id hearkeep.IncidentID, text string) e
 }
 
 // Notified notes that a phase of the notification was handed to the authority,
-// and freezes that document (B3). Made late, it needs its reasons (Art. 33(1)).
-func (d *Desk) Notified(ctx context.Context, id hearkeep.IncidentID, reference, late string) error {
+// and freezes that document (B3), sealed in its step: a papers.Document as JSON,
+// which this room keeps and does not read. Made late, it needs its reasons
+// (Art. 33(1)).
+func (d *Desk) Notified(ctx context.Context, id hearkeep.IncidentID, reference, late string, document []byte) error {
 	return errNotYet
 }
 
