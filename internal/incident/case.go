@@ -112,34 +112,6 @@ func (d *Desk) Hold(ctx context.Context, id hearkeep.IncidentID, reasons string)
 	return errNotYet
 }
 
-// Tell tells the people whom a case concerns, each in their language on their
-// channels, what happened; which recordings, they see when they sign in.
-// Whoever was told already is told again only of what is new to them.
-func (d *Desk) Tell(ctx context.Context, id hearkeep.IncidentID) error { return errNotYet }
-
-// AskRecipient writes to whoever was handed what is another's, and asks them
-// to delete it and to attest that (B7). reach is an e-mail address; of an
-// account's own channels it is empty and account is set.
-func (d *Desk) AskRecipient(ctx context.Context, id hearkeep.IncidentID, account hearkeep.AccountID, reach string, l hearkeep.Language) (link string, err error) {
-	return "", errNotYet
-}
-
-// Attesting is what a recipient's link leads to.
-type Attesting struct {
-	State    string
-	Asked    time.Time
-	Language hearkeep.Language
-	Text     []string // what they are asked, in paragraphs
-}
-
-// Attesting returns it; NotFound where the secret is nobody's.
-func (d *Desk) Attesting(ctx context.Context, secret string) (Attesting, error) {
-	return Attesting{}, errNotYet
-}
-
-// Attest takes a recipient's word that everything was deleted.
-func (d *Desk) Attest(ctx context.Context, secret, name, statement string) error { return errNotYet }
-
 // Offer records what was offered to the people to make good; they see it.
 func (d *Desk) Offer(ctx context.Context, id hearkeep.IncidentID, text string) error {
 	return errNotYet

@@ -43,6 +43,8 @@ type Config struct {
 
 	Clock      time.Duration // of the notification; zero is hearkeep.IncidentClock (B8)
 	TellWithin time.Duration // zero is TellWithin
+	// AlarmTo is the operator's address for alarms of the clock; empty for none.
+	AlarmTo    string
 	Controller Controller
 	Thresholds Thresholds // the zero value is DefaultThresholds
 }

