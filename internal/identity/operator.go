@@ -2,11 +2,13 @@ package identity
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/store"
 )
 
@@ -52,7 +54,8 @@ func (d *Desk) CheckOperatorLink(ctx context.Context, secret string) error {
 }
 
 // UseOperatorLink uses a link up and returns the cookie of the browser that
-// may look at the operator's page, and until when. It opens nothing.
+// may use the operator's pages, and until when. It opens nothing. That somebody
+// signed in by it stands in the ledger.
 func (d *Desk) UseOperatorLink(ctx context.Context, secret string) (cookie string, expires time.Time, err error) {
 	cookie, hash := newSecret()
 	now := time.Now()
@@ -61,7 +64,13 @@ func (d *Desk) UseOperatorLink(ctx context.Context, secret string) (cookie strin
 		if _, err := tx.Identity.TakeLink(ctx, linkOperator, hashSecret(secret), now); err != nil {
 			return err
 		}
-		return tx.Identity.PutLink(ctx, store.Link{Kind: linkOperating, Hash: hash, Expires: expires})
+		if err := tx.Identity.PutLink(ctx, store.Link{Kind: linkOperating, Hash: hash, Expires: expires}); err != nil {
+			return err
+		}
+		_, err := d.ledger.Append(ctx, tx, ledger.Entry{
+			Kind: ledger.KindOperator, Role: hearkeep.RoleOperator, Session: hex.EncodeToString(hash[:8]), Purpose: "signed in",
+		})
+		return err
 	})
 	if err != nil {
 		return "", time.Time{}, errOperator(err)

@@ -1,12 +1,14 @@
 package identity_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/ledger"
 )
 
 func TestOperatorLinkWorksOnceAndForTenMinutes(t *testing.T) {
@@ -54,5 +56,15 @@ func TestOperatorLinkWorksOnceAndForTenMinutes(t *testing.T) {
 		gone("a link after its time", h.desk.CheckOperatorLink(ctx, late))
 		time.Sleep(identity.OperatorLife)
 		gone("a cookie after its time", h.desk.Operator(ctx, cookie))
+
+		// One link was used, and the record says so, in nobody's name.
+		entries, err := h.ledger.Entries(ctx, hearkeep.VaultID{}, 0, 100)
+		if err != nil || len(entries) != 1 {
+			t.Fatalf("got %d entries, %v, want 1", len(entries), err)
+		}
+		e := entries[0]
+		if e.Kind != ledger.KindOperator || e.Purpose != "signed in" || e.Role != hearkeep.RoleOperator || e.Account != nil || len(e.Session) != 16 || strings.Contains(e.Session, cookie[:8]) {
+			t.Errorf("the record says %+v", e)
+		}
 	})
 }
