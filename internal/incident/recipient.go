@@ -43,3 +43,7 @@ func (d *Desk) Attest(ctx context.Context, secret, name, statement string) error
 
 // Refuse takes a recipient's word that they do not delete it, or cannot.
 func (d *Desk) Refuse(ctx context.Context, secret, name, statement string) error { return errNotYet }
+
+// Unasked reports whether something was handed to a wrong person and nobody
+// was asked to delete it yet: one letter to one wrong person is a breach (B7).
+func (c Case) Unasked() bool { return false }

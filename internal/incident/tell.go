@@ -22,7 +22,3 @@ func (d *Desk) tell(ctx context.Context, id hearkeep.IncidentID, by hearkeep.Rol
 
 // followLetters brings the delivery log of open cases up to date: Expire calls it.
 func (d *Desk) followLetters(ctx context.Context, now time.Time) error { return nil }
-
-// Shown notes that a person saw the notices of their cases after signing in:
-// to those who have no channel, that is how they are told.
-func (d *Desk) Shown(ctx context.Context, account hearkeep.AccountID) error { return nil }
