@@ -18,6 +18,7 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/incident"
 	"github.com/hearkeep/hearkeep/internal/notify"
 	"github.com/hearkeep/hearkeep/internal/portal"
 	"github.com/hearkeep/hearkeep/internal/speech"
@@ -57,7 +58,7 @@ func (cmd demoCmd) Run(ctx context.Context, c *console) (err error) {
 	if err := front.prepare(ctx, f, c.out); err != nil {
 		return err
 	}
-	r, err := openRooms(ctx, f, time.Local, 0, bell{c.out}, log)
+	r, err := openRooms(ctx, f, time.Local, 0, incident.Config{}, bell{c.out}, log)
 	if err != nil {
 		return err
 	}

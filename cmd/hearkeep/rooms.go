@@ -8,6 +8,7 @@ import (
 	"github.com/hearkeep/hearkeep/internal/act"
 	"github.com/hearkeep/hearkeep/internal/hear"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/incident"
 	"github.com/hearkeep/hearkeep/internal/portal"
 	"github.com/hearkeep/hearkeep/internal/rights"
 	"github.com/hearkeep/hearkeep/internal/speech"
@@ -20,17 +21,19 @@ type rooms struct {
 	zone   *time.Location
 	log    *slog.Logger
 
-	desk   *identity.Desk
-	rights *rights.Desk
-	engine *speech.Engine
-	acts   *act.Desk
-	ear    *hear.Ear
-	doors  *hear.Doors
+	desk      *identity.Desk
+	rights    *rights.Desk
+	incidents *incident.Desk
+	engine    *speech.Engine
+	acts      *act.Desk
+	ear       *hear.Ear
+	doors     *hear.Doors
 }
 
 // openRooms builds the rooms in order and passes them down. wait is the
-// waiting time after a change of ways in; zero is identity's.
-func openRooms(ctx context.Context, f *folder, zone *time.Location, wait time.Duration, ringer act.Ringer, log *slog.Logger) (*rooms, error) {
+// waiting time after a change of ways in; zero is identity's. breach is the
+// settings of the breach desk.
+func openRooms(ctx context.Context, f *folder, zone *time.Location, wait time.Duration, breach incident.Config, ringer act.Ringer, log *slog.Logger) (*rooms, error) {
 	r := &rooms{folder: f, zone: zone, log: log}
 	var err error
 	r.desk, err = identity.New(identity.Config{
@@ -52,6 +55,11 @@ func openRooms(ctx context.Context, f *folder, zone *time.Location, wait time.Du
 		Store: f.pressing(), Keep: f.keep, Ledger: f.ledger, Letters: f.letters, House: f.house,
 		Origin: f.letters.Origin, Zone: zone, Wait: r.desk.Wait(), Log: log,
 	})
+	breach.Store, breach.Ledger, breach.Letters, breach.House = f.pressing(), f.ledger, f.letters, f.house
+	breach.Origin, breach.Zone, breach.Log = f.letters.Origin, zone, log
+	if r.incidents, err = incident.New(breach); err != nil {
+		return nil, err
+	}
 	r.acts, err = act.New(ctx, act.Config{
 		Store: f.store, House: f.house, Location: zone, Log: log,
 		Forgetter: byVoice{f.keep}, Counter: byVoice{f.keep}, Requester: r.rights, Ringer: ringer, DoorNumber: rights.DoorNumber,
@@ -74,6 +82,6 @@ func (r *rooms) close() { r.engine.Close() }
 func (r *rooms) portal(origin string, trust *portal.Trust) portal.Config {
 	return portal.Config{
 		Identity: r.desk, Keep: r.folder.keep, Ear: r.ear, Doors: r.doors, Act: r.acts, Ledger: r.folder.ledger,
-		Rights: r.rights, Log: r.log, Origin: origin, Trust: trust, Zone: r.zone,
+		Rights: r.rights, Incidents: r.incidents, Log: r.log, Origin: origin, Trust: trust, Zone: r.zone,
 	}
 }

@@ -32,6 +32,7 @@ type serveCmd struct {
 	lettersFlags
 	agentFlags
 	backupFlags
+	incidentFlags
 }
 
 // Run builds the rooms in order, passes them down, and serves until the
@@ -51,6 +52,10 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
+	breach, err := cmd.incidents()
+	if err != nil {
+		return err
+	}
 	front, err := cmd.listen(log)
 	if err != nil {
 		return err
@@ -66,7 +71,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 
-	r, err := openRooms(ctx, f, zone, cmd.Wait, bell{c.out}, log)
+	r, err := openRooms(ctx, f, zone, cmd.Wait, breach, bell{c.out}, log)
 	if err != nil {
 		return err
 	}
@@ -92,6 +97,8 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		{"expire recordings", 10 * time.Minute, func(ctx context.Context, now time.Time) error { _, err := f.keep.Expire(ctx, now); return err }},
 		{"expire sessions, links and accounts that leave", time.Minute, r.desk.Expire},
 		{"expire requests and archives", time.Hour, r.rights.Expire},
+		{"follow the ledger", time.Minute, r.incidents.Follow},
+		{"run the clocks of cases", time.Minute, r.incidents.Expire},
 		{"expire ledger bodies", 24 * time.Hour, func(ctx context.Context, now time.Time) error { _, err := f.ledger.Expire(ctx, now); return err }},
 		{"expire the log of letters", 24 * time.Hour, f.letters.Expire},
 		{"expire what agents asked", time.Hour, agents.Expire},

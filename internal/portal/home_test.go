@@ -26,6 +26,7 @@ import (
 	"github.com/hearkeep/hearkeep/internal/blob/files"
 	"github.com/hearkeep/hearkeep/internal/hear"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/incident"
 	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/notify"
 	"github.com/hearkeep/hearkeep/internal/rights"
@@ -53,6 +54,7 @@ type home struct {
 	keep      *vault.Keep
 	act       *act.Desk
 	rights    *rights.Desk
+	incidents *incident.Desk
 	engine    *fakeEngine
 	listeners *fakeListeners
 	letters   *notify.Desk
@@ -122,10 +124,12 @@ func newHomeWaiting(t *testing.T, engine hear.Engine, wait time.Duration) *home 
 	h.rights = rights.New(rights.Config{
 		Store: db, Keep: h.keep, Ledger: h.ledger, Letters: h.letters, House: house, Origin: origin, Zone: time.UTC, Wait: wait, Log: log,
 	})
+	h.incidents, err = incident.New(incident.Config{Store: db, Ledger: h.ledger, Letters: h.letters, House: house, Origin: origin, Log: log})
+	check()
 	ear := hear.New(hear.Config{Engine: engine, Sentences: sentences, Act: h.act, Store: db, Log: log})
 
 	h.server.Config.Handler, err = New(Config{
-		Identity: h.desk, Keep: h.keep, Ear: ear, Act: h.act, Ledger: h.ledger, Doors: h.listeners, Rights: h.rights, Operator: true,
+		Identity: h.desk, Keep: h.keep, Ear: ear, Act: h.act, Ledger: h.ledger, Doors: h.listeners, Rights: h.rights, Incidents: h.incidents, Operator: true,
 		Log: log, Origin: origin, Zone: time.UTC,
 	})
 	check()

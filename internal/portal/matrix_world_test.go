@@ -21,6 +21,7 @@ import (
 	"github.com/hearkeep/hearkeep/internal/blob/files"
 	"github.com/hearkeep/hearkeep/internal/hear"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/incident"
 	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/notify"
 	"github.com/hearkeep/hearkeep/internal/rights"
@@ -198,10 +199,12 @@ func (w *town) open(dir string) {
 	w.rights = rights.New(rights.Config{
 		Store: db, Keep: w.keep, Ledger: w.ledger, Letters: w.letters, House: w.house, Origin: w.server.URL, Zone: time.UTC, Wait: noWait, Log: log,
 	})
+	w.incidents, err = incident.New(incident.Config{Store: db, Ledger: w.ledger, Letters: w.letters, House: w.house, Origin: w.server.URL, Log: log})
+	w.must(err)
 	w.listeners = &fakeListeners{}
 	ear := hear.New(hear.Config{Engine: w.engine, Sentences: sentences, Act: w.act, Store: db, Log: log})
 	handler, err := New(Config{
-		Identity: w.desk, Keep: w.keep, Ear: ear, Act: w.act, Ledger: w.ledger, Doors: w.listeners, Rights: w.rights, Operator: true,
+		Identity: w.desk, Keep: w.keep, Ear: ear, Act: w.act, Ledger: w.ledger, Doors: w.listeners, Rights: w.rights, Incidents: w.incidents, Operator: true,
 		Log: log, Origin: w.server.URL, Zone: time.UTC,
 	})
 	w.must(err)

@@ -33,6 +33,7 @@ import (
 	"github.com/hearkeep/hearkeep/internal/act"
 	"github.com/hearkeep/hearkeep/internal/hear"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/incident"
 	"github.com/hearkeep/hearkeep/internal/rights"
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
@@ -40,13 +41,14 @@ import (
 // Config is what the portal stands on. All fields are required but Agents,
 // Doors, Operator, Hosts, Ending, Trust, Zone and Now.
 type Config struct {
-	Identity *identity.Desk
-	Keep     *vault.Keep
-	Ear      *hear.Ear
-	Act      *act.Desk
-	Ledger   Checkpointer
-	Rights   *rights.Desk
-	Log      *slog.Logger
+	Identity  *identity.Desk
+	Keep      *vault.Keep
+	Ear       *hear.Ear
+	Act       *act.Desk
+	Ledger    Checkpointer
+	Rights    *rights.Desk
+	Incidents *incident.Desk
+	Log       *slog.Logger
 
 	// Operator says that there is a page of clocks and counts for whoever runs
 	// the keep (/operator).
@@ -105,7 +107,7 @@ const (
 // New returns the portal's handler. It fails on a configuration that would
 // send cookies in the clear over a network.
 func New(c Config) (http.Handler, error) {
-	if c.Identity == nil || c.Keep == nil || c.Ear == nil || c.Act == nil || c.Ledger == nil || c.Rights == nil || c.Log == nil {
+	if c.Identity == nil || c.Keep == nil || c.Ear == nil || c.Act == nil || c.Ledger == nil || c.Rights == nil || c.Incidents == nil || c.Log == nil {
 		return nil, errors.New("portal: a required part of the configuration is missing")
 	}
 	origin, err := parseOrigin(c.Origin)
