@@ -1,0 +1,258 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/store"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Failures of proofs that callers act on.
+var (
+	// ErrNoEntry says that the log has no entry of that number.
+	ErrNoEntry = errors.New("ledger: no such entry")
+	// ErrExpired says that an entry's body is gone, so that nothing is left to
+	// prove but that something stood there.
+	ErrExpired = errors.New("ledger: the entry's body has expired")
+	// ErrMalformed says that a text is no proof at all.
+	ErrMalformed = errors.New("ledger: not a proof")
+	// ErrUnknownKey says that none of the given keys signed it: it may be
+	// another log's.
+	ErrUnknownKey = errors.New("ledger: not signed with a key that is known")
+	// ErrFalse says that what is claimed does not lead to what was signed.
+	ErrFalse = errors.New("ledger: the proof is false")
+)
+
+// What bounds a proof: no tree of int64 entries is higher than 63.
+const (
+	maxProof  = 1 << 20 // bytes of a proof's text
+	maxPath   = 63
+	saltSize  = 32
+	proofHead = "c2sp.org/tlog-proof@v1\n"
+)
+
+// Proof shows, to whoever has the log's key and nothing else of it, that an
+// entry stands in the log: the entry, and the way from it to a signed
+// checkpoint. It is also called a receipt. What it says is not to be believed
+// before Check.
+type Proof struct {
+	Index      int64       // the entry's number, from 0
+	Salt       []byte      // 32 bytes
+	Body       []byte      // the entry as JSON, byte for byte as it was hashed
+	Path       []tlog.Hash // from the leaf's sibling up to the root's child
+	Checkpoint []byte      // a C2SP tlog-checkpoint, a signed note
+}
+
+// Proven is what a Proof was found to show.
+type Proven struct {
+	Index int64
+	Entry Entry
+	Head
+}
+
+// Head is what a signed checkpoint says.
+type Head struct {
+	Origin string // the log's name, which is also its key's
+	Size   int64  // how many entries the log had
+	Root   tlog.Hash
+}
+
+// Proof makes the proof of one entry under the newest checkpoint. It fails
+// with ErrNoEntry or ErrExpired.
+func (l *Ledger) Proof(ctx context.Context, seq int64) (Proof, error) {
+	p := Proof{Index: seq}
+	err := l.store.View(ctx, func(tx *store.Tx) error {
+		signed, err := tx.Ledger.Checkpoint(ctx)
+		if err != nil {
+			return err
+		}
+		size, _, err := l.signedHead(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if seq < 0 || seq >= size {
+			return ErrNoEntry
+		}
+		rows, err := tx.Ledger.Entries(ctx, hearkeep.VaultID{}, seq, 1)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 || rows[0].Seq != seq {
+			return fmt.Errorf("%w: it is missing", ErrForked)
+		}
+		if rows[0].Body == nil {
+			return ErrExpired
+		}
+		p.Salt, p.Body, p.Checkpoint = rows[0].Salt, rows[0].Body, signed
+		p.Path, err = tlog.ProveRecord(size, seq, hashes(ctx, tx))
+		return err
+	})
+	if err != nil {
+		return Proof{}, fmt.Errorf("ledger: proof of entry %d: %w", seq, err)
+	}
+	return p, nil
+}
+
+// Check is Proof.Check under this log's own keys.
+func (l *Ledger) Check(p Proof) (Proven, error) { return p.Check(l.known) }
+
+// Text is the proof as a C2SP tlog-proof, whose extra data is salt ‖ body.
+func (p Proof) Text() []byte {
+	var b bytes.Buffer
+	b.WriteString(proofHead)
+	fmt.Fprintf(&b, "extra %s\nindex %d\n", base64.StdEncoding.EncodeToString(append(bytes.Clone(p.Salt), p.Body...)), p.Index)
+	for _, h := range p.Path {
+		fmt.Fprintf(&b, "%s\n", h)
+	}
+	b.WriteString("\n")
+	b.Write(p.Checkpoint)
+	return b.Bytes()
+}
+
+// ParseProof reads what Text writes, and nothing that is spelled otherwise. It
+// fails with ErrMalformed. What it returns is only a claim: see Check.
+func ParseProof(text []byte) (Proof, error) {
+	var p Proof
+	rest, ok := bytes.CutPrefix(text, []byte(proofHead))
+	if !ok || len(text) > maxProof {
+		return p, fmt.Errorf("%w: it does not begin as one", ErrMalformed)
+	}
+	head, checkpoint, ok := bytes.Cut(rest, []byte("\n\n"))
+	lines := strings.Split(string(head), "\n")
+	if !ok || len(lines) < 2 || len(lines) > 2+maxPath {
+		return p, fmt.Errorf("%w: it has not the lines of one", ErrMalformed)
+	}
+	extra, ok := strings.CutPrefix(lines[0], "extra ")
+	data, err := base64.StdEncoding.Strict().DecodeString(extra)
+	if !ok || err != nil || len(data) <= saltSize {
+		return p, fmt.Errorf("%w: salt and body cannot be read", ErrMalformed)
+	}
+	index, ok := strings.CutPrefix(lines[1], "index ")
+	if p.Index, err = parseCount(index); !ok || err != nil {
+		return p, fmt.Errorf("%w: its index cannot be read", ErrMalformed)
+	}
+	for _, line := range lines[2:] {
+		h, err := parseHash(line)
+		if err != nil {
+			return p, fmt.Errorf("%w: a hash cannot be read", ErrMalformed)
+		}
+		p.Path = append(p.Path, h)
+	}
+	p.Salt, p.Body, p.Checkpoint = data[:saltSize], data[saltSize:], bytes.Clone(checkpoint)
+	if !bytes.Equal(p.Text(), text) {
+		return p, fmt.Errorf("%w: it is spelled otherwise", ErrMalformed)
+	}
+	return p, nil
+}
+
+// Check computes everything anew: the leaf from salt and body, the root from
+// the leaf and the path, and the signature of the checkpoint that has this
+// root. It believes only known. It fails with ErrUnknownKey where the
+// checkpoint was signed with none of them, ErrMalformed or ErrFalse.
+func (p Proof) Check(known note.Verifiers) (Proven, error) {
+	head, err := OpenCheckpoint(p.Checkpoint, known)
+	if err != nil {
+		return Proven{}, err
+	}
+	return p.under(head)
+}
+
+// under is Check below a head whose signature has been checked.
+func (p Proof) under(head Head) (Proven, error) {
+	if len(p.Salt) != saltSize {
+		return Proven{}, fmt.Errorf("%w: a salt has %d bytes", ErrMalformed, saltSize)
+	}
+	if err := leads(Leaf(p.Salt, p.Body), p.Index, p.Path, head); err != nil {
+		return Proven{}, err
+	}
+	e, err := ParseBody(p.Body)
+	if err != nil {
+		return Proven{}, err
+	}
+	return Proven{Index: p.Index, Entry: e, Head: head}, nil
+}
+
+// leads says whether the leaf of a number leads to a head.
+func leads(leaf [32]byte, index int64, path []tlog.Hash, head Head) error {
+	if index >= head.Size {
+		return fmt.Errorf("%w: entry %d of %d", ErrFalse, index, head.Size)
+	}
+	if err := tlog.CheckRecord(path, head.Size, head.Root, index, tlog.RecordHash(leaf[:])); err != nil {
+		return fmt.Errorf("%w: entry %d does not lead to the signed root", ErrFalse, index)
+	}
+	return nil
+}
+
+// OpenCheckpoint reads a signed checkpoint whose log's key is among known. The
+// key's name must be the origin, so that no log speaks for another.
+func OpenCheckpoint(signed []byte, known note.Verifiers) (Head, error) {
+	opened, err := note.Open(signed, known)
+	var unknown *note.UnverifiedNoteError
+	var forged *note.InvalidSignatureError
+	switch {
+	case errors.As(err, &unknown):
+		return Head{}, ErrUnknownKey
+	case errors.As(err, &forged):
+		return Head{}, fmt.Errorf("%w: the checkpoint's signature by %s does not fit", ErrFalse, forged.Name)
+	case err != nil:
+		return Head{}, fmt.Errorf("%w: its checkpoint is no signed note", ErrMalformed)
+	}
+	head, err := ParseHead(opened.Text)
+	if err != nil {
+		return Head{}, err
+	}
+	for _, sig := range opened.Sigs {
+		if sig.Name == head.Origin {
+			return head, nil
+		}
+	}
+	return Head{}, fmt.Errorf("%w: the log %q has not signed it", ErrUnknownKey, head.Origin)
+}
+
+// ParseHead reads the text of a checkpoint without its signatures: origin,
+// size and root, and further lines that say nothing to us.
+func ParseHead(text string) (Head, error) {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if !strings.HasSuffix(text, "\n") || len(lines) < 3 || lines[0] == "" {
+		return Head{}, fmt.Errorf("%w: a checkpoint has origin, size and root", ErrMalformed)
+	}
+	for _, line := range lines[3:] {
+		if line == "" {
+			return Head{}, fmt.Errorf("%w: an empty line in a checkpoint", ErrMalformed)
+		}
+	}
+	size, err := parseCount(lines[1])
+	if err != nil {
+		return Head{}, fmt.Errorf("%w: a checkpoint's size cannot be read", ErrMalformed)
+	}
+	root, err := parseHash(lines[2])
+	if err != nil {
+		return Head{}, fmt.Errorf("%w: a checkpoint's root cannot be read", ErrMalformed)
+	}
+	return Head{Origin: lines[0], Size: size, Root: root}, nil
+}
+
+// parseCount reads a number that is not negative, in its one spelling.
+func parseCount(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != s {
+		return 0, fmt.Errorf("%w: not a number from 0", ErrMalformed)
+	}
+	return n, nil
+}
+
+func parseHash(s string) (tlog.Hash, error) {
+	raw, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil || len(raw) != tlog.HashSize || strings.ContainsAny(s, "\r\n") {
+		return tlog.Hash{}, fmt.Errorf("%w: not a hash", ErrMalformed)
+	}
+	return tlog.Hash(raw), nil
+}
