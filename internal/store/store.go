@@ -72,6 +72,7 @@ type Tx struct {
 	Agents    Agents
 	Backups   Backups
 	Incidents Incidents
+	Watch     Watch
 }
 
 // Jobs is background work, written in the transaction that it concerns.

@@ -39,7 +39,7 @@ func (p *plans) note(d *database) {
 
 // large are the tables that grow with use, and their aliases: nothing that is
 // asked while somebody waits may walk through one of them.
-var large = []string{"recordings", "parts", "tombstones", "erasures", "ledger_entries", "ledger_hashes", "deliveries", "keyholders", "sessions", "requests", "archives", "reports", "restrictions", "claims", "agent_messages", "agent_requests", "channels", "r", "p"}
+var large = []string{"recordings", "parts", "tombstones", "erasures", "ledger_entries", "ledger_hashes", "deliveries", "keyholders", "sessions", "requests", "archives", "reports", "restrictions", "claims", "agent_messages", "agent_requests", "channels", "watch_notes", "r", "p"}
 
 // short are the indexes of what is not over yet: few rows of a large table,
 // and walking through one of them in its order is how a queue is read.

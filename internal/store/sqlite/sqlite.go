@@ -90,7 +90,7 @@ func (s *Store) View(ctx context.Context, fn func(*store.Tx) error) error {
 
 // views gives each room its part of one transaction.
 func views(x *tx) *store.Tx {
-	return &store.Tx{Identity: identity{x}, Houses: houses{x}, Letters: letters{x}, Vaults: vaults{x}, Ledger: ledger{x}, Acts: acts{x}, Jobs: jobs{x}, Rights: rights{x}, Imports: imports{x}, Agents: agents{x}, Backups: backups{x}, Incidents: incidents{x}}
+	return &store.Tx{Identity: identity{x}, Houses: houses{x}, Letters: letters{x}, Vaults: vaults{x}, Ledger: ledger{x}, Acts: acts{x}, Jobs: jobs{x}, Rights: rights{x}, Imports: imports{x}, Agents: agents{x}, Backups: backups{x}, Incidents: incidents{x}, Watch: watch{x}}
 }
 
 // Keys implements store.Store.

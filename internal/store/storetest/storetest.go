@@ -73,6 +73,8 @@ func Run(t *testing.T, open Opener) {
 		{"requests whose clock runs", openRequests},
 		{"archives", archives},
 		{"reports", reports},
+		{"what the follower remembers", watchNotes},
+		{"reports of the same fault", reportsAlike},
 		{"restrictions", restrictions},
 		{"what is restricted does not fall due", frozenParts},
 		{"claims", claims},
