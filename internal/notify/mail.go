@@ -177,6 +177,9 @@ func (s MailServer) message(l letter) (*gomail.Msg, error) {
 	m.SetMessageIDWithValue(l.ID + "@" + domain)
 	m.SetDateWithValue(l.At)
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody's absence answers it
+	if l.Language.Valid() {
+		m.SetGenHeader("Content-Language", string(l.Language)) // RFC 3282
+	}
 	m.SetBodyString(gomail.TypeTextPlain, l.Text)
 	return m, nil
 }

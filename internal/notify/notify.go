@@ -1,5 +1,6 @@
 // Package notify sends letters to the channels of an account: e-mail and
-// webhooks. It owns the addresses, and keeps a log of what was sent.
+// webhooks; and e-mail to those who have none and are concerned all the same.
+// It owns the addresses, and keeps a log of what was sent.
 //
 // It promises that a letter is queued in the transaction that it tells of and
 // goes out only if that commits, that it is tried again for three days while
@@ -11,8 +12,8 @@
 // may come twice, with one Message-ID: of a letter about somebody's account,
 // twice is better than never.
 //
-// It refuses to write to an address that nobody confirmed, except for the code
-// that confirms it, and to call a webhook inside the network that Hearkeep
+// It refuses to write to an account at an address that nobody confirmed, except
+// for the code that confirms it, and to call a webhook inside the network that Hearkeep
 // runs in unless the operator names its host. Errors and logs hold ids and the
 // other side's reply code, never an address or a letter.
 package notify

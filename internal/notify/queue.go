@@ -43,6 +43,8 @@ type letter struct {
 	Subject string    `json:"subject"`
 	Text    string    `json:"text"`
 	At      time.Time `json:"at"`
+
+	Language hearkeep.Language `json:"language,omitempty"`
 }
 
 // Tell queues a letter to every confirmed channel of an account, in tx. An
@@ -50,13 +52,21 @@ type letter struct {
 // not open is logged and left out: damage of one row must not keep anybody
 // from changing a passphrase.
 func (d *Desk) Tell(ctx context.Context, tx *store.Tx, account hearkeep.AccountID, l hearkeep.Letter) error {
+	_, err := d.Queue(ctx, tx, account, l)
+	return err
+}
+
+// Queue is Tell, and returns what it queued, one delivery for each channel,
+// for who must be able to show later that a letter arrived.
+func (d *Desk) Queue(ctx context.Context, tx *store.Tx, account hearkeep.AccountID, l hearkeep.Letter) ([]store.Delivery, error) {
 	if d == nil {
-		return nil
+		return nil, nil
 	}
 	channels, err := tx.Letters.Channels(ctx, account)
 	if err != nil {
-		return fmt.Errorf("notify: channels of account %s: %w", account, err)
+		return nil, fmt.Errorf("notify: channels of account %s: %w", account, err)
 	}
+	var all []store.Delivery
 	for _, c := range channels {
 		if c.Confirmed.IsZero() {
 			continue
@@ -66,11 +76,29 @@ func (d *Desk) Tell(ctx context.Context, tx *store.Tx, account hearkeep.AccountI
 			d.Log.Error("a channel is left out: its row was altered or is damaged", "channel", c.ID, "err", err)
 			continue
 		}
-		if err := d.queue(ctx, tx, c, address, l); err != nil {
-			return err
+		row, err := d.queue(ctx, tx, c, address, l)
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, row)
 	}
-	return nil
+	return all, nil
+}
+
+// Write queues a letter to an e-mail address of nobody's account, in tx: of
+// who made a report without one, or was sent what is another's. It ends where
+// its text does, since its reader cannot sign in. Nobody showed that they read
+// there, so that a letter must be one that does no harm in a stranger's hands.
+// Unavailable where this keep sends no e-mail, Invalid where it is no address.
+func (d *Desk) Write(ctx context.Context, tx *store.Tx, address string, l hearkeep.Letter) (store.Delivery, error) {
+	if !d.Can(Email) {
+		return store.Delivery{}, hearkeep.Errorf(hearkeep.Unavailable, "This keep cannot send e-mail.")
+	}
+	address, err := checkEmail(address)
+	if err != nil {
+		return store.Delivery{}, err
+	}
+	return d.queue(ctx, tx, store.Channel{ID: hearkeep.NewID[hearkeep.ChannelID](), Kind: Email}, address, l)
 }
 
 // TellOne queues a letter to one channel, confirmed or not: the code that
@@ -83,37 +111,42 @@ func (d *Desk) TellOne(ctx context.Context, tx *store.Tx, c store.Channel, l hea
 	if err != nil {
 		return err
 	}
-	return d.queue(ctx, tx, c, address, l)
+	_, err = d.queue(ctx, tx, c, address, l)
+	return err
 }
 
-func (d *Desk) queue(ctx context.Context, tx *store.Tx, c store.Channel, address string, l hearkeep.Letter) error {
+func (d *Desk) queue(ctx context.Context, tx *store.Tx, c store.Channel, address string, l hearkeep.Letter) (row store.Delivery, err error) {
 	if !topics.MatchString(l.Topic) {
-		return errors.New("notify: a letter's topic is a few lower-case words")
+		return row, errors.New("notify: a letter's topic is a few lower-case words")
 	}
 	now := time.Now()
+	text := body(l.Text)
+	if !c.Account.IsZero() {
+		text += "\n\n" + signIn(l.Language) + "\n" + d.Origin
+	}
 	plain, err := json.Marshal(letter{
 		ID: rand.Text(), Kind: c.Kind, Address: address,
-		Topic: l.Topic, Subject: line(l.Subject), Text: d.text(l.Text), At: now.UTC().Truncate(time.Second),
+		Topic: l.Topic, Subject: line(l.Subject), Text: text + "\n", At: now.UTC().Truncate(time.Second), Language: l.Language,
 	})
 	if err != nil {
-		return errors.New("notify: a letter cannot be written") // the cause would quote it
+		return row, errors.New("notify: a letter cannot be written") // the cause would quote it
 	}
 	sealed, err := seal.SealHouse(d.House, seal.HouseLetter, c.ID, plain)
 	if err != nil {
-		return fmt.Errorf("notify: seal a letter to channel %s: %w", c.ID, err)
+		return row, fmt.Errorf("notify: seal a letter to channel %s: %w", c.ID, err)
 	}
-	_, err = tx.Letters.InsertDelivery(ctx, store.Delivery{
+	row = store.Delivery{
 		Account: c.Account, Channel: c.ID, Kind: c.Kind, Topic: l.Topic, Sealed: sealed,
 		State: queued, Created: now, Due: now,
-	})
-	if err != nil {
-		return fmt.Errorf("notify: queue a letter to channel %s: %w", c.ID, err)
+	}
+	if row.ID, err = tx.Letters.InsertDelivery(ctx, row); err != nil {
+		return row, fmt.Errorf("notify: queue a letter to channel %s: %w", c.ID, err)
 	}
 	select { // Run's next transaction comes after this one, or finds nothing
 	case d.wake <- struct{}{}:
 	default:
 	}
-	return nil
+	return row, nil
 }
 
 // open returns the letter of a delivery's row.
@@ -139,8 +172,8 @@ func line(s string) string {
 	return cut(strings.Join(strings.Fields(s), " "), maxSubject)
 }
 
-// text is the letter's text with where to sign in below it.
-func (d *Desk) text(s string) string {
+// body is a letter's text as it may stand in a letter.
+func body(s string) string {
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\r\n", "\n")
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' {
@@ -148,7 +181,24 @@ func (d *Desk) text(s string) string {
 		}
 		return r
 	}, s)
-	return cut(strings.TrimSpace(s), maxText) + "\n\nSign in at:\n" + d.Origin + "\n"
+	return cut(strings.TrimSpace(s), maxText)
+}
+
+// signIn stands below every letter to an account, before where that is.
+func signIn(l hearkeep.Language) string {
+	switch l.Or() {
+	case "de":
+		return "Hier melden Sie sich an:"
+	case "fr":
+		return "Pour vous connecter :"
+	case "es":
+		return "Para iniciar sesión:"
+	case "it":
+		return "Per accedere:"
+	case "nl":
+		return "Hier meldt u zich aan:"
+	}
+	return "Sign in at:"
 }
 
 // cut shortens s to n bytes, between characters.

@@ -84,7 +84,7 @@ func (s *shift) take(row store.Delivery) {
 	s.done = append(s.done, row)
 	now := time.Now()
 	switch r := s.rests[row.Channel]; {
-	case row.State == sent:
+	case row.State == sent, row.State == failed && row.Account.IsZero(): // a channel of that letter alone
 		delete(s.rests, row.Channel)
 	case row.State == queued && row.Due.After(now) && !r.until.After(now):
 		s.rests[row.Channel] = rest{now.Add(wait(r.times + 1)), r.times + 1}

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"github.com/hearkeep/hearkeep"
 )
 
 // Bounds of a webhook's call.
@@ -25,6 +27,8 @@ type posted struct {
 	Text    string    `json:"text"`
 	At      time.Time `json:"at"` // when it was queued, in UTC
 	ID      string    `json:"id"` // stays when a letter is tried again
+
+	Language hearkeep.Language `json:"language,omitempty"` // of subject and text; empty is English
 }
 
 // hookClient follows no redirects, keeps no connections and cookies, and goes
@@ -87,7 +91,7 @@ func (d *Desk) post(ctx context.Context, l letter) error {
 	if err != nil {
 		return refusal{why: errInside}
 	}
-	body, err := json.Marshal(posted{Topic: l.Topic, Subject: l.Subject, Text: l.Text, At: l.At, ID: l.ID})
+	body, err := json.Marshal(posted{Topic: l.Topic, Subject: l.Subject, Text: l.Text, At: l.At, ID: l.ID, Language: l.Language})
 	if err != nil {
 		return refusal{why: errors.New("the letter cannot be written")}
 	}

@@ -115,6 +115,8 @@ type Letters interface {
 	DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
 	// SetDelivery replaces state, attempts, due, sent and the sealed letter.
 	SetDelivery(ctx context.Context, d Delivery) error
+	// Delivery returns one; ErrNotFound where it was removed.
+	Delivery(ctx context.Context, id int64) (Delivery, error)
 	// Deliveries lists what was sent or is to be sent to an account, newest first.
 	Deliveries(ctx context.Context, account hearkeep.AccountID, limit int) ([]Delivery, error)
 	// CountDeliveries says how many are in a state.
@@ -136,8 +138,8 @@ type Channel struct {
 // Delivery is one letter on its way to one address.
 type Delivery struct {
 	ID       int64
-	Account  hearkeep.AccountID
-	Channel  hearkeep.ChannelID // may be gone: a removed address is told of that
+	Account  hearkeep.AccountID // zero where it goes to an address of no account
+	Channel  hearkeep.ChannelID // may be gone: a removed address is told of that; of no account, of this letter alone
 	Kind     string             // of the channel
 	Topic    string             // what the letter is about: "passkey added"; no words, no names
 	Sealed   []byte             // address and letter; nil once it was sent or given up

@@ -37,7 +37,7 @@ func (l letters) InsertDelivery(ctx context.Context, d store.Delivery) (int64, e
 	}
 	return value[int64](ctx, l.tx, `INSERT INTO deliveries (account, channel, kind, topic, sealed, state, attempts, created, due, sent)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		d.Account, d.Channel, d.Kind, d.Topic, d.Sealed, d.State, d.Attempts, millis(d.Created), millis(d.Due), millis(d.Sent))
+		d.Account[:], d.Channel, d.Kind, d.Topic, d.Sealed, d.State, d.Attempts, millis(d.Created), millis(d.Due), millis(d.Sent))
 }
 
 const selectDelivery = "SELECT id, account, channel, kind, topic, sealed, state, attempts, created, due, sent FROM deliveries "
@@ -54,6 +54,10 @@ func (l letters) DueDeliveries(ctx context.Context, now time.Time, limit int) ([
 func (l letters) SetDelivery(ctx context.Context, d store.Delivery) error {
 	return l.change(ctx, "UPDATE deliveries SET state = ?, attempts = ?, due = ?, sent = ?, sealed = ? WHERE id = ?",
 		d.State, d.Attempts, millis(d.Due), millis(d.Sent), d.Sealed, d.ID)
+}
+
+func (l letters) Delivery(ctx context.Context, id int64) (store.Delivery, error) {
+	return one(ctx, l.tx, scanDelivery, selectDelivery+"WHERE id = ?", id)
 }
 
 func (l letters) Deliveries(ctx context.Context, account hearkeep.AccountID, limit int) ([]store.Delivery, error) {

@@ -113,6 +113,14 @@ func deliveries(t *testing.T, open Opener) {
 	st = reopen()
 	due("what waits for another attempt", noon.Add(time.Minute), 10, bens)
 	view(t, st, func(tx *store.Tx) error {
+		got, err := tx.Letters.Delivery(ctx, second.ID)
+		wantErr(t, "Delivery", err, nil)
+		equal(t, "Delivery", got, second)
+		_, err = tx.Letters.Delivery(ctx, 1000)
+		wantErr(t, "Delivery, absent", err, store.ErrNotFound)
+		return nil
+	})
+	view(t, st, func(tx *store.Tx) error {
 		list, err := tx.Letters.Deliveries(ctx, anna, 10)
 		wantErr(t, "Deliveries", err, nil)
 		equal(t, "Deliveries, newest first", list, []store.Delivery{second, first})
