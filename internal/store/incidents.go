@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -46,7 +48,7 @@ type Incidents interface {
 	Steps(ctx context.Context, incident hearkeep.IncidentID) ([]Step, error)
 
 	// SetAffected replaces who is affected by a case, but for when they were
-	// told: of a row that stays, that stays.
+	// told: of recordings that stay, affected as before, that stays. See KeepTold.
 	SetAffected(ctx context.Context, incident hearkeep.IncidentID, rows []Affected) error
 	// Affected lists a case's, by account, vault, binding and number.
 	Affected(ctx context.Context, incident hearkeep.IncidentID) ([]Affected, error)
@@ -59,6 +61,9 @@ type Incidents interface {
 	InsertCommunication(ctx context.Context, c Communication) error
 	// Communications lists a case's, oldest first.
 	Communications(ctx context.Context, incident hearkeep.IncidentID) ([]Communication, error)
+	// WaitingCommunications lists letters of all cases that have not arrived
+	// and were not given up, by the numbers of their deliveries, above one.
+	WaitingCommunications(ctx context.Context, after int64, limit int) ([]Communication, error)
 	// SetCommunication replaces state and end of a letter.
 	SetCommunication(ctx context.Context, c Communication) error
 
@@ -155,6 +160,61 @@ type Affected struct {
 	Entry int64     // of the ledger, that shows it; -1 where rows do
 	At    time.Time // when it happened; of several, the first
 	Told  time.Time // zero until they were told
+}
+
+// KeepTold marks of rows what of them was told already, as was says: where a
+// row is partly new, it becomes two, so that what is new can be told alone.
+// Whoever was told of a recording in one way is not thereby told of another
+// way. The rows come back in their order, the parts of one by number.
+func KeepTold(was, rows []Affected) []Affected {
+	type kept struct {
+		account hearkeep.AccountID
+		vault   hearkeep.VaultID
+		binding hearkeep.BindingID
+		how     string
+	}
+	told := map[kept][]Affected{}
+	for _, a := range was {
+		if !a.Told.IsZero() {
+			k := kept{a.Account, a.Vault, a.Binding, a.How}
+			told[k] = append(told[k], a)
+		}
+	}
+	for _, of := range told {
+		slices.SortFunc(of, func(a, b Affected) int { return cmp.Compare(a.From, b.From) })
+	}
+	var out []Affected
+	for _, a := range rows {
+		if !a.Told.IsZero() {
+			out = append(out, a)
+			continue
+		}
+		out = append(out, a.split(told[kept{a.Account, a.Vault, a.Binding, a.How}])...)
+	}
+	return out
+}
+
+// split cuts a at the edges of what was told, which is sorted.
+func (a Affected) split(told []Affected) (parts []Affected) {
+	rest := a
+	for _, t := range told {
+		if t.To < rest.From || t.From > rest.To {
+			continue
+		}
+		if t.From > rest.From {
+			fresh := rest
+			fresh.To = t.From - 1
+			parts, rest.From = append(parts, fresh), t.From
+		}
+		old := rest
+		old.To, old.Told = min(t.To, rest.To), t.Told
+		parts = append(parts, old)
+		if old.To == rest.To {
+			return parts
+		}
+		rest.From = old.To + 1
+	}
+	return append(parts, rest)
 }
 
 // Communication is a letter about a case, on one channel (B5).

@@ -135,24 +135,14 @@ func (i incidents) Steps(ctx context.Context, incident hearkeep.IncidentID) ([]s
 }
 
 func (i incidents) SetAffected(ctx context.Context, incident hearkeep.IncidentID, rows []store.Affected) error {
-	// When they were told stays with the person, whatever the runs are now.
-	told, err := all(ctx, i.tx, func(row *sql.Rows) (a store.Affected, err error) {
-		return a, row.Scan(&a.Account, scanTime{&a.Told})
-	}, "SELECT account, max(told) FROM affected WHERE incident = ? AND told > 0 GROUP BY account", incident)
+	was, err := i.Affected(ctx, incident)
 	if err != nil {
 		return err
-	}
-	at := make(map[hearkeep.AccountID]time.Time, len(told))
-	for _, a := range told {
-		at[a.Account] = a.Told
 	}
 	if err := i.put(ctx, "DELETE FROM affected WHERE incident = ?", incident); err != nil {
 		return err
 	}
-	for _, a := range rows {
-		if a.Told.IsZero() {
-			a.Told = at[a.Account]
-		}
+	for _, a := range store.KeepTold(was, rows) {
 		err := i.put(ctx, `INSERT INTO affected (incident, account, vault, binding, since, until, how, entry, at, told)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			incident, a.Account, a.Vault, a.Binding, int64(a.From), int64(a.To), a.How, a.Entry, millis(a.At), millis(a.Told))
@@ -187,9 +177,17 @@ func (i incidents) InsertCommunication(ctx context.Context, c store.Communicatio
 }
 
 func (i incidents) Communications(ctx context.Context, incident hearkeep.IncidentID) ([]store.Communication, error) {
-	return all(ctx, i.tx, func(row *sql.Rows) (c store.Communication, err error) {
-		return c, row.Scan(&c.Incident, &c.Account, &c.Delivery, &c.Kind, &c.Topic, &c.State, scanTime{&c.At}, scanTime{&c.Ended})
-	}, "SELECT incident, account, delivery, kind, topic, state, at, ended FROM communications WHERE incident = ? ORDER BY at, rowid", incident)
+	return all(ctx, i.tx, scanCommunication, selectCommunication+"WHERE incident = ? ORDER BY at, rowid", incident)
+}
+
+const selectCommunication = "SELECT incident, account, delivery, kind, topic, state, at, ended FROM communications "
+
+func scanCommunication(row *sql.Rows) (c store.Communication, err error) {
+	return c, row.Scan(&c.Incident, &c.Account, &c.Delivery, &c.Kind, &c.Topic, &c.State, scanTime{&c.At}, scanTime{&c.Ended})
+}
+
+func (i incidents) WaitingCommunications(ctx context.Context, after int64, limit int) ([]store.Communication, error) {
+	return all(ctx, i.tx, scanCommunication, selectCommunication+"WHERE state = 'queued' AND delivery > ? ORDER BY delivery LIMIT ?", after, limit)
 }
 
 func (i incidents) SetCommunication(ctx context.Context, c store.Communication) error {
