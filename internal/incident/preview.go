@@ -14,6 +14,7 @@ type Preview struct {
 	Before, After Size
 	Joining       int // people who would be affected and are not
 	Leaving       int // people who are affected and would not be
+	Lost          int // Scope.Lost, then
 }
 
 // Size is how much is affected.
@@ -31,7 +32,8 @@ func (d *Desk) Preview(ctx context.Context, id hearkeep.IncidentID, c Clause) (p
 	}
 	err = d.Store.View(ctx, func(tx *store.Tx) error {
 		then, err := affected(ctx, tx, append(slices.Clip(now.Clauses), c))
-		p = compare(now.Affected, then)
+		p = compare(now.Affected, then.Affected)
+		p.Lost = then.Lost
 		return err
 	})
 	if err != nil {

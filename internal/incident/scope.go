@@ -2,6 +2,8 @@ package incident
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -13,15 +15,24 @@ import (
 // which is a window of time over everything.
 type Clause struct {
 	Archive hearkeep.ArchiveID // what that archive handed over
-	Session string             // what was opened in that session (ledger.Entry.Session)
-	Account hearkeep.AccountID // what that account opened or was handed, or could: keys that changed hands
+	Session string             // what was opened, or handed over, in that session (ledger.Entry.Session)
+	Account hearkeep.AccountID // what that account opened or was handed, or could open: keys that changed hands
 	Binding hearkeep.BindingID // what that door kept: a device in the wrong home
 	Vault   hearkeep.VaultID   // what of that vault was opened, or handed over
 	From    time.Time          // of the window, zero for open; not used with Archive
 	To      time.Time
-	Without bool   // narrowing: what it finds is taken out
+	Without bool   // narrowing: what it finds is taken out; with Vault, all that happened to that vault
 	Reason  string // the operator's; empty where Hearkeep drew it from a report
 }
+
+// within reports whether a time is in the window of a clause, to the
+// millisecond, which is what the ledger keeps.
+func (c Clause) within(at time.Time) bool {
+	at = at.Truncate(tick)
+	return (c.From.IsZero() || !at.Before(c.From.Truncate(tick))) && (c.To.IsZero() || at.Before(c.To.Truncate(tick)))
+}
+
+const tick = time.Millisecond
 
 // How recordings were concerned, the gravest first.
 const (
@@ -31,10 +42,54 @@ const (
 	HowKept   = "kept wrongly" // they lie in a vault that is not their speaker's
 )
 
+// gravity ranks them.
+func gravity(how string) int {
+	return slices.Index([]string{HowHanded, HowOpened, HowReach, HowKept}, how)
+}
+
+// Scope is whom and what clauses lead to.
+type Scope struct {
+	Affected []store.Affected // by account, vault, binding and number
+	// Lost counts entries of the ledger that may fall under the clauses and
+	// have lost their bodies to their clock: what they concerned is not known
+	// any more, and not in Affected.
+	Lost int
+}
+
 // affected computes whose recordings the clauses concern: the union of what
-// they find, less what those Without find, as runs, for each keyholder of the
-// vault; of what several find, the gravest How and the first time. It reads
-// the ledger and rows, and opens nothing.
-func affected(ctx context.Context, tx *store.Tx, clauses []Clause) ([]store.Affected, error) {
-	return nil, errNotYet
+// they find, less what those Without find, as runs, for each person of each
+// recording (see people); of what several find, the gravest How, and of those
+// the first. It reads the ledger and rows, and opens nothing.
+//
+// What of a recording is gone by now counts as what is still there: that it
+// was opened, handed over, or within reach while it stood.
+func affected(ctx context.Context, tx *store.Tx, clauses []Clause) (Scope, error) {
+	s := search{ctx: ctx, tx: tx, vaults: map[hearkeep.VaultID]*lifetime{}}
+	var with, without []find
+	for _, c := range clauses {
+		found, err := s.find(c)
+		if err != nil {
+			return Scope{}, fmt.Errorf("incident: who is affected: %w", err)
+		}
+		if c.Without {
+			without = append(without, found...)
+		} else {
+			with = append(with, found...)
+		}
+	}
+	for _, c := range clauses {
+		if !c.Without || c.Vault.IsZero() {
+			continue
+		}
+		for _, f := range with {
+			if f.vault == c.Vault && c.within(f.at) {
+				without = append(without, f)
+			}
+		}
+	}
+	rows, err := s.people(with)
+	if err != nil {
+		return Scope{}, fmt.Errorf("incident: who is affected: %w", err)
+	}
+	return Scope{Affected: less(rows, without), Lost: s.lost}, nil
 }

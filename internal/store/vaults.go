@@ -323,6 +323,7 @@ type KeyedRecording struct {
 
 // Ledger is the rows of room ledger: a transparency log's leaves and hashes.
 type Ledger interface {
+	Openings
 	// Size is the number of entries.
 	Size(ctx context.Context) (int64, error)
 	// Append adds the entry numbered Size, and the tree hashes it completes.

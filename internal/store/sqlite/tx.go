@@ -139,25 +139,38 @@ func one[T any](ctx context.Context, x *tx, scan func(*sql.Rows) (T, error), que
 }
 
 // all reads all rows. It leaves no cursor open.
-func all[T any](ctx context.Context, x *tx, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
-	ctx, s, err := x.prepare(ctx, query)
+func all[T any](ctx context.Context, x *tx, scan func(*sql.Rows) (T, error), query string, args ...any) (list []T, err error) {
+	err = each(ctx, x, scan, func(v T) error {
+		list = append(list, v)
+		return nil
+	}, query, args...)
 	if err != nil {
 		return nil, err
 	}
+	return list, nil
+}
+
+// each calls fn with each row, while the cursor is open.
+func each[T any](ctx context.Context, x *tx, scan func(*sql.Rows) (T, error), fn func(T) error, query string, args ...any) error {
+	ctx, s, err := x.prepare(ctx, query)
+	if err != nil {
+		return err
+	}
 	rows, err := s.QueryContext(ctx, args...)
 	if err != nil {
-		return nil, failure(err)
+		return failure(err)
 	}
 	defer rows.Close()
-	var list []T
 	for rows.Next() {
 		v, err := scan(rows)
 		if err != nil {
-			return nil, failure(err)
+			return failure(err)
 		}
-		list = append(list, v)
+		if err := fn(v); err != nil {
+			return err
+		}
 	}
-	return list, failure(rows.Err())
+	return failure(rows.Err())
 }
 
 // failure translates what SQLite says. A constraint's values are not told.
