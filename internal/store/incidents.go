@@ -27,6 +27,21 @@ type Incidents interface {
 	ReportsIn(ctx context.Context, incident hearkeep.IncidentID) ([]Report, error)
 	// SetReport replaces a report's case, its acknowledgement and what is sealed.
 	SetReport(ctx context.Context, r Report) error
+	// CaseAbout finds the case, not closed, of an open report of the same
+	// archive, else of the same recording, else of the same binding; where none
+	// of these is set, of one of the same What, account and vault that names
+	// none of these either. ErrNotFound where there is none.
+	CaseAbout(ctx context.Context, r Report) (hearkeep.IncidentID, error)
+	// ArchiveReported reports whether somebody's open report is about an
+	// archive; what Hearkeep noticed by itself does not count.
+	ArchiveReported(ctx context.Context, id hearkeep.ArchiveID) (bool, error)
+	// LooseReports counts the open reports by form that name nothing, and
+	// returns the case of the newest; zero where there is none.
+	LooseReports(ctx context.Context) (n int, newest hearkeep.IncidentID, err error)
+	// SpokenReports lists what was spoken at the doors of a vault, newest first.
+	SpokenReports(ctx context.Context, vault hearkeep.VaultID, limit int) ([]Report, error)
+	// FrozenBy lists the restrictions in force that a case's reports caused.
+	FrozenBy(ctx context.Context, incident hearkeep.IncidentID) ([]Restriction, error)
 	// CloseReport is ErrNotFound where it is closed, or was never there.
 	CloseReport(ctx context.Context, id hearkeep.ReportID, at time.Time) error
 

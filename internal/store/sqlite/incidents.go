@@ -74,6 +74,44 @@ func (i incidents) SetReport(ctx context.Context, w store.Report) error {
 		w.Incident, w.Sealed, millis(w.Answered), w.ID)
 }
 
+func (i incidents) CaseAbout(ctx context.Context, r store.Report) (hearkeep.IncidentID, error) {
+	const of, first = "SELECT incident FROM reports WHERE ", " AND closed = 0 AND incident IS NOT NULL ORDER BY at, id LIMIT 1"
+	switch {
+	case !r.Archive.IsZero():
+		return one(ctx, i.tx, scanIncidentID, of+"archive = ?"+first, r.Archive)
+	case !r.Recording.IsZero():
+		return one(ctx, i.tx, scanIncidentID, of+"recording = ?"+first, r.Recording)
+	case !r.Binding.IsZero():
+		return one(ctx, i.tx, scanIncidentID, of+"binding = ? AND recording IS NULL AND archive IS NULL"+first, r.Binding)
+	}
+	return one(ctx, i.tx, scanIncidentID, of+"what = ? AND account IS ? AND vault IS ? AND archive IS NULL AND recording IS NULL AND binding IS NULL"+first,
+		r.What, r.Account, r.Vault)
+}
+
+func scanIncidentID(row *sql.Rows) (id hearkeep.IncidentID, err error) { return id, row.Scan(&id) }
+
+func (i incidents) ArchiveReported(ctx context.Context, id hearkeep.ArchiveID) (bool, error) {
+	return value[bool](ctx, i.tx, "SELECT EXISTS (SELECT 1 FROM reports WHERE archive = ? AND closed = 0 AND via <> 'self')", id)
+}
+
+func (i incidents) LooseReports(ctx context.Context) (n int, newest hearkeep.IncidentID, err error) {
+	const loose = " FROM reports WHERE via = 'form' AND closed = 0 AND archive IS NULL"
+	if n, err = value[int](ctx, i.tx, "SELECT count(*)"+loose); err != nil || n == 0 {
+		return n, newest, err
+	}
+	newest, err = one(ctx, i.tx, scanIncidentID, "SELECT incident"+loose+" ORDER BY at DESC, id DESC LIMIT 1")
+	return n, newest, err
+}
+
+func (i incidents) SpokenReports(ctx context.Context, vault hearkeep.VaultID, limit int) ([]store.Report, error) {
+	return all(ctx, i.tx, scanReport, selectReport+"WHERE vault = ? AND via = 'voice' ORDER BY at DESC, id DESC LIMIT ?", vault, limit)
+}
+
+func (i incidents) FrozenBy(ctx context.Context, incident hearkeep.IncidentID) ([]store.Restriction, error) {
+	return all(ctx, i.tx, scanRestriction, selectRestriction+`WHERE lifted = 0 AND report IN (SELECT id FROM reports WHERE incident = ?)
+		ORDER BY at, id`, incident)
+}
+
 func (i incidents) CloseReport(ctx context.Context, id hearkeep.ReportID, at time.Time) error {
 	return i.change(ctx, "UPDATE reports SET closed = ? WHERE id = ? AND closed = 0", millis(at), id)
 }

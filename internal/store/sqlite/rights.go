@@ -86,11 +86,14 @@ func (r rights) InsertRestriction(ctx context.Context, w store.Restriction) erro
 		w.Binding, w.Vault, w.Binding, w.Recording, w.Vault, w.Recording)
 }
 
+const selectRestriction = "SELECT id, vault, binding, recording, account, request, report, at, lifted FROM restrictions "
+
+func scanRestriction(row *sql.Rows) (w store.Restriction, err error) {
+	return w, row.Scan(&w.ID, &w.Vault, &w.Binding, &w.Recording, &w.Account, &w.Request, &w.Report, scanTime{&w.At}, scanTime{&w.Lifted})
+}
+
 func (r rights) Restrictions(ctx context.Context, vault hearkeep.VaultID) ([]store.Restriction, error) {
-	return all(ctx, r.tx, func(row *sql.Rows) (w store.Restriction, err error) {
-		return w, row.Scan(&w.ID, &w.Vault, &w.Binding, &w.Recording, &w.Account, &w.Request, &w.Report, scanTime{&w.At}, scanTime{&w.Lifted})
-	}, `SELECT id, vault, binding, recording, account, request, report, at, lifted FROM restrictions
-		WHERE vault = ? AND lifted = 0 ORDER BY at, id`, vault)
+	return all(ctx, r.tx, scanRestriction, selectRestriction+"WHERE vault = ? AND lifted = 0 ORDER BY at, id", vault)
 }
 
 func (r rights) LiftRestriction(ctx context.Context, vault hearkeep.VaultID, id hearkeep.RestrictionID, at time.Time) error {
