@@ -53,6 +53,7 @@ type Case struct {
 	Reports    []Reported
 	Clauses    []Clause
 	Affected   []store.Affected
+	Lost       int // Scope.Lost, when it was computed last: the case is not whole where it is not zero
 	Assessment Assessment
 	Steps      []StepView
 	Letters    []store.Communication // the delivery log
