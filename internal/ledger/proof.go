@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,30 +56,19 @@ type Proof struct {
 type Proven struct {
 	Index int64
 	Entry Entry
-	Head
-}
-
-// Head is what a signed checkpoint says.
-type Head struct {
-	Origin string // the log's name, which is also its key's
-	Size   int64  // how many entries the log had
-	Root   tlog.Hash
+	Under Checkpoint
 }
 
 // Proof makes the proof of one entry under the newest checkpoint. It fails
 // with ErrNoEntry or ErrExpired.
 func (l *Ledger) Proof(ctx context.Context, seq int64) (Proof, error) {
-	p := Proof{Index: seq}
-	err := l.store.View(ctx, func(tx *store.Tx) error {
-		signed, err := tx.Ledger.Checkpoint(ctx)
-		if err != nil {
-			return err
-		}
-		size, _, err := l.signedHead(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if seq < 0 || seq >= size {
+	under, err := l.Latest(ctx)
+	if err != nil {
+		return Proof{}, fmt.Errorf("ledger: proof of entry %d: %w", seq, err)
+	}
+	p := Proof{Index: seq, Checkpoint: under.Signed}
+	err = l.store.View(ctx, func(tx *store.Tx) error {
+		if seq < 0 || seq >= under.Size {
 			return ErrNoEntry
 		}
 		rows, err := tx.Ledger.Entries(ctx, hearkeep.VaultID{}, seq, 1)
@@ -91,8 +81,8 @@ func (l *Ledger) Proof(ctx context.Context, seq int64) (Proof, error) {
 		if rows[0].Body == nil {
 			return ErrExpired
 		}
-		p.Salt, p.Body, p.Checkpoint = rows[0].Salt, rows[0].Body, signed
-		p.Path, err = tlog.ProveRecord(size, seq, hashes(ctx, tx))
+		p.Salt, p.Body = rows[0].Salt, rows[0].Body
+		p.Path, err = tlog.ProveRecord(under.Size, seq, hashes(ctx, tx))
 		return err
 	})
 	if err != nil {
@@ -158,86 +148,85 @@ func ParseProof(text []byte) (Proof, error) {
 // root. It believes only known. It fails with ErrUnknownKey where the
 // checkpoint was signed with none of them, ErrMalformed or ErrFalse.
 func (p Proof) Check(known note.Verifiers) (Proven, error) {
-	head, err := OpenCheckpoint(p.Checkpoint, known)
+	under, err := OpenCheckpoint(p.Checkpoint, known)
 	if err != nil {
 		return Proven{}, err
 	}
-	return p.under(head)
+	e, err := p.under(under)
+	return Proven{Index: p.Index, Entry: e, Under: under}, err
 }
 
-// under is Check below a head whose signature has been checked.
-func (p Proof) under(head Head) (Proven, error) {
+// under is Check below a checkpoint whose signature has been checked.
+func (p Proof) under(c Checkpoint) (Entry, error) {
 	if len(p.Salt) != saltSize {
-		return Proven{}, fmt.Errorf("%w: a salt has %d bytes", ErrMalformed, saltSize)
+		return Entry{}, fmt.Errorf("%w: a salt has %d bytes", ErrMalformed, saltSize)
 	}
-	if err := leads(Leaf(p.Salt, p.Body), p.Index, p.Path, head); err != nil {
-		return Proven{}, err
+	if err := leads(Leaf(p.Salt, p.Body), p.Index, p.Path, c); err != nil {
+		return Entry{}, err
 	}
-	e, err := ParseBody(p.Body)
-	if err != nil {
-		return Proven{}, err
-	}
-	return Proven{Index: p.Index, Entry: e, Head: head}, nil
+	return ParseBody(p.Body)
 }
 
-// leads says whether the leaf of a number leads to a head.
-func leads(leaf [32]byte, index int64, path []tlog.Hash, head Head) error {
-	if index >= head.Size {
-		return fmt.Errorf("%w: entry %d of %d", ErrFalse, index, head.Size)
+// leads says whether the leaf of a number leads to a checkpoint's root.
+func leads(leaf [32]byte, index int64, path []tlog.Hash, c Checkpoint) error {
+	if index < 0 || index >= c.Size {
+		return fmt.Errorf("%w: entry %d of %d", ErrFalse, index, c.Size)
 	}
-	if err := tlog.CheckRecord(path, head.Size, head.Root, index, tlog.RecordHash(leaf[:])); err != nil {
+	if err := tlog.CheckRecord(path, c.Size, c.Root, index, tlog.RecordHash(leaf[:])); err != nil {
 		return fmt.Errorf("%w: entry %d does not lead to the signed root", ErrFalse, index)
 	}
 	return nil
 }
 
-// OpenCheckpoint reads a signed checkpoint whose log's key is among known. The
-// key's name must be the origin, so that no log speaks for another.
-func OpenCheckpoint(signed []byte, known note.Verifiers) (Head, error) {
+// OpenCheckpoint reads a checkpoint, a C2SP tlog-checkpoint, that its log
+// signed with a key of known. The key's name must be the origin, so that no
+// log speaks for another. It fails with ErrUnknownKey, ErrMalformed or
+// ErrFalse.
+func OpenCheckpoint(signed []byte, known note.Verifiers) (Checkpoint, error) {
+	if len(signed) > maxNote {
+		return Checkpoint{}, fmt.Errorf("%w: a checkpoint of %d bytes", ErrMalformed, len(signed))
+	}
 	opened, err := note.Open(signed, known)
 	var unknown *note.UnverifiedNoteError
 	var forged *note.InvalidSignatureError
 	switch {
 	case errors.As(err, &unknown):
-		return Head{}, ErrUnknownKey
+		return Checkpoint{}, ErrUnknownKey
 	case errors.As(err, &forged):
-		return Head{}, fmt.Errorf("%w: the checkpoint's signature by %s does not fit", ErrFalse, forged.Name)
+		return Checkpoint{}, fmt.Errorf("%w: the checkpoint's signature by %s does not fit", ErrFalse, forged.Name)
 	case err != nil:
-		return Head{}, fmt.Errorf("%w: its checkpoint is no signed note", ErrMalformed)
+		return Checkpoint{}, fmt.Errorf("%w: its checkpoint is no signed note", ErrMalformed)
 	}
-	head, err := ParseHead(opened.Text)
+	c, err := readHead(opened.Text)
 	if err != nil {
-		return Head{}, err
+		return Checkpoint{}, err
 	}
+	c.Signed = signed
 	for _, sig := range opened.Sigs {
-		if sig.Name == head.Origin {
-			return head, nil
+		if sig.Name == c.Origin {
+			return c, nil
 		}
 	}
-	return Head{}, fmt.Errorf("%w: the log %q has not signed it", ErrUnknownKey, head.Origin)
+	return Checkpoint{}, fmt.Errorf("%w: the log %q has not signed it", ErrUnknownKey, c.Origin)
 }
 
-// ParseHead reads the text of a checkpoint without its signatures: origin,
-// size and root, and further lines that say nothing to us.
-func ParseHead(text string) (Head, error) {
+// readHead reads a checkpoint's text: origin, size, root, and further lines
+// that say nothing to us.
+func readHead(text string) (c Checkpoint, err error) {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	if !strings.HasSuffix(text, "\n") || len(lines) < 3 || lines[0] == "" {
-		return Head{}, fmt.Errorf("%w: a checkpoint has origin, size and root", ErrMalformed)
+	if !strings.HasSuffix(text, "\n") || len(lines) < 3 || slices.Contains(lines, "") {
+		return c, fmt.Errorf("%w: a checkpoint is origin, size and root", ErrMalformed)
 	}
-	for _, line := range lines[3:] {
-		if line == "" {
-			return Head{}, fmt.Errorf("%w: an empty line in a checkpoint", ErrMalformed)
-		}
-	}
-	size, err := parseCount(lines[1])
-	if err != nil {
-		return Head{}, fmt.Errorf("%w: a checkpoint's size cannot be read", ErrMalformed)
+	c.Origin = lines[0]
+	if c.Size, err = parseCount(lines[1]); err != nil {
+		return c, fmt.Errorf("%w: a checkpoint's size cannot be read", ErrMalformed)
 	}
 	root, err := parseHash(lines[2])
 	if err != nil {
-		return Head{}, fmt.Errorf("%w: a checkpoint's root cannot be read", ErrMalformed)
+		return c, fmt.Errorf("%w: a checkpoint's root cannot be read", ErrMalformed)
 	}
-	return Head{Origin: lines[0], Size: size, Root: root}, nil
+	c.Root = root
+	return c, nil
 }
 
 // parseCount reads a number that is not negative, in its one spelling.

@@ -46,7 +46,7 @@ func TestProofOfEveryEntry(t *testing.T) {
 			if err != nil {
 				t.Fatalf("entry %d of %d: %v", seq, size+1, err)
 			}
-			if got.Index != seq || got.Size != size+1 || *got.Entry.Vault != vault || got.Entry.Kind != ledger.KindOpened {
+			if got.Index != seq || got.Under.Size != size+1 || *got.Entry.Vault != vault || got.Entry.Kind != ledger.KindOpened {
 				t.Errorf("entry %d of %d says %+v", seq, size+1, got)
 			}
 		}
