@@ -94,11 +94,12 @@ func (d *Desk) Redeem(ctx context.Context, code string, from Visitor) (string, e
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return "", errPairing(err)
+		return "", d.usedAgain(ctx, id, hash, from, err)
 	}
 	if err != nil {
 		return "", fmt.Errorf("identity: redeem pairing code: %w", err)
 	}
+	d.redeemed.took(hash, from.Addr, time.Now())
 	d.attempts.forgive(attempt)
 	return tokenPrefix + base64.RawURLEncoding.EncodeToString(raw[:]), nil
 }

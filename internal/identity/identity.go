@@ -84,6 +84,7 @@ type Desk struct {
 	log       *slog.Logger
 	stretcher *seal.Stretcher
 	attempts  *limiter
+	redeemed  redeemed
 	decoy     decoy
 	asks      chan struct{} // a place for each farewell that is looked up
 }

@@ -60,6 +60,7 @@ type Controller struct {
 // Desk is the breach desk. It may be used concurrently.
 type Desk struct {
 	Config
+	watching watching
 }
 
 // New returns a Desk.

@@ -74,6 +74,7 @@ type Entry struct {
 	Vault    *hearkeep.VaultID    `json:"vault,omitempty"`
 	Binding  *hearkeep.BindingID  `json:"binding,omitempty"`
 	Session  string               `json:"session,omitempty"` // first 16 hex digits of the session's hash
+	Token    string               `json:"token,omitempty"`   // of KindToken: the session name of what is opened with that token
 	Purpose  string               `json:"purpose,omitempty"` // "listen", "read", "browse"
 	Filter   string               `json:"filter,omitempty"`  // the kind of filter, never its text
 	Count    int                  `json:"count,omitempty"`

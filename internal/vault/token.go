@@ -137,7 +137,9 @@ func (r *Room) insertToken(ctx context.Context, tx *store.Tx, row store.APIToken
 	if err := tx.Vaults.InsertAPIToken(ctx, row); err != nil {
 		return err
 	}
-	if _, err := r.keep.ledger.Append(ctx, tx, entryOf(r.actor, r.vault.ID, ledger.KindToken, madePurpose(row.Write))); err != nil {
+	made := entryOf(r.actor, r.vault.ID, ledger.KindToken, madePurpose(row.Write))
+	made.Token = programOf(row).session
+	if _, err := r.keep.ledger.Append(ctx, tx, made); err != nil {
 		return err
 	}
 	may := "read what it keeps"
@@ -186,7 +188,9 @@ func (k *Keep) EndToken(ctx context.Context, who identity.Verified, id hearkeep.
 		if err := tx.Vaults.DeleteAPIToken(ctx, row.Account, id); err != nil {
 			return err
 		}
-		_, err = k.ledger.Append(ctx, tx, entryOf(personOf(who), row.Vault, ledger.KindToken, "token ended"))
+		ended := entryOf(personOf(who), row.Vault, ledger.KindToken, "token ended")
+		ended.Token = programOf(row).session
+		_, err = k.ledger.Append(ctx, tx, ended)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
