@@ -142,6 +142,8 @@ func (w *town) reaches(c asker, o thing, open hearkeep.VaultID) bool {
 		return c.who != nil && (o.account == c.who.account || c.who.admin && o.house == c.who.house)
 	case houseDoor: // is the door of a vault that the household shares
 		return c.who != nil && o.house == c.who.house && w.isShared(o.vault)
+	case breach: // is the operator's to look after, whomever it concerns
+		return c.clocks
 	case setUpLink, joinLink, leaveLink, clockLink, claimLink: // whoever has a link has it
 		return o.works
 	}
@@ -180,7 +182,7 @@ func (w *town) rule(c cell) outcome {
 	case row.fetching != nil: // nobody in the town has a ticket; fetch_test.go has one
 		return nowhere
 	case row.operator != nil:
-		if who.clocks {
+		if who.clocks && (c.object == nil || !c.absent && w.reaches(who, *c.object, open)) {
 			return served
 		}
 		return nowhere

@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/hearkeep/hearkeep"
@@ -32,10 +33,14 @@ func (p *portal) asOperator(r *http.Request) error {
 	return nil
 }
 
-// operatorPage is clocks and counts: no name, no account, no content, nothing
-// to download, and one control.
+// operatorPage is clocks and counts: no name, no account, no content. What is
+// due first stands first.
 type operatorPage struct {
 	frame
+	Cases        []caseLine // open ones, the soonest due first
+	MoreCases    int        // open ones that are not shown
+	Waiting      []waitingView
+	Log          logView
 	Clocks       []clockView
 	Counts       []countView
 	Claims       int
@@ -59,14 +64,43 @@ type clockView struct {
 	Extended *clock
 }
 
+// waitingView is a report that no case has taken up yet.
+type waitingView struct {
+	What string
+	Via  string
+	At   clock
+}
+
+// logView is the ledger's newest signed tree head.
+type logView struct {
+	Origin  string
+	Entries string
+}
+
+func (p *portal) logView(ctx context.Context) (logView, error) {
+	head, err := p.Ledger.Checkpoint(ctx)
+	if err != nil {
+		return logView{}, err
+	}
+	lines := strings.SplitN(string(head), "\n", 3)
+	if len(lines) < 3 {
+		return logView{Entries: "0 entries"}, nil
+	}
+	n, _ := strconv.Atoi(lines[1])
+	return logView{lines[0], strings.Replace(countText(n, "entry"), "entrys", "entries", 1)}, nil
+}
+
 type countView struct {
 	Kind  hearkeep.RequestKind
 	State string
 	N     int
 }
 
-// mostClocks is how many the overview has at most.
-const mostClocks = 500
+// How many requests, and cases, the overview has at most.
+const (
+	mostClocks = 500
+	mostCases  = 50
+)
 
 func (p *portal) operator(w http.ResponseWriter, r *http.Request) error {
 	page, err := p.operatorPage(r.Context())
@@ -86,7 +120,21 @@ func (p *portal) operatorPage(ctx context.Context) (*operatorPage, error) {
 		return nil, err
 	}
 	page := &operatorPage{
-		frame: p.frame("Requests"), Claims: all.Claims, Reports: all.Reports, Restrictions: all.Restrictions, Most: len(all.Clocks) >= mostClocks,
+		frame: p.frame("The operator’s desk"), Claims: all.Claims, Reports: all.Reports, Restrictions: all.Restrictions, Most: len(all.Clocks) >= mostClocks,
+	}
+	desk, err := p.Incidents.Overview(ctx, mostCases)
+	if err != nil {
+		return nil, err
+	}
+	page.MoreCases = desk.More
+	for _, c := range desk.Open {
+		page.Cases = append(page.Cases, p.caseLine(c))
+	}
+	for _, report := range desk.Waiting {
+		page.Waiting = append(page.Waiting, waitingView{whatText(report.What), filedVia(report.Via), p.clock(report.At)})
+	}
+	if page.Log, err = p.logView(ctx); err != nil {
+		return nil, err
 	}
 	for _, c := range all.Clocks {
 		page.Clocks = append(page.Clocks, p.clockView(c))

@@ -34,12 +34,13 @@ import (
 	"github.com/hearkeep/hearkeep/internal/hear"
 	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/incident"
+	"github.com/hearkeep/hearkeep/internal/incident/papers"
 	"github.com/hearkeep/hearkeep/internal/rights"
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
 
 // Config is what the portal stands on. All fields are required but Agents,
-// Doors, Operator, Hosts, Ending, Trust, Zone and Now.
+// Doors, Operator, Settings, Hosts, Ending, Trust, Zone and Now.
 type Config struct {
 	Identity  *identity.Desk
 	Keep      *vault.Keep
@@ -50,9 +51,12 @@ type Config struct {
 	Incidents *incident.Desk
 	Log       *slog.Logger
 
-	// Operator says that there is a page of clocks and counts for whoever runs
-	// the keep (/operator).
+	// Operator says that there are pages of clocks, counts and cases for whoever
+	// runs the keep (/operator).
 	Operator bool
+	// Settings are what the impact assessment is filled in from; nil where
+	// nothing is known of them.
+	Settings func(context.Context) (papers.Settings, error)
 	// Agents answers agents that ask in somebody's name; nil where none may.
 	Agents *rights.Agents
 	// Doors listens for doors that others connect to; nil where nothing does.

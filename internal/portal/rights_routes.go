@@ -31,15 +31,5 @@ func (p *portal) rightsRoutes() []route {
 	}
 }
 
-// operatorRoutes: clocks and counts for whoever runs the keep.
-func (p *portal) operatorRoutes() []route {
-	return []route{
-		{method: "GET", pattern: "/operator", on: clocks, operator: p.operator},
-		{method: "POST", pattern: "/operator", on: clocks, operator: p.extend, body: formBytes},
-		{method: "GET", pattern: "/operator/{secret}", on: clocks, operating: p.operatorForm},
-		{method: "POST", pattern: "/operator/{secret}", on: clocks, operating: p.beOperator, body: formBytes},
-	}
-}
-
 // wordsBytes is room for a corrected transcript, as a form writes it.
 const wordsBytes = 64 << 10

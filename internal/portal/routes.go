@@ -94,7 +94,8 @@ const (
 	restriction object = "restriction" // {id}, of a vault that the caller holds
 	ticket      object = "ticket"      // leave to fetch a sealed archive
 	claim       object = "claim"       // {id}, about a door of a vault that the caller holds; {secret}, whose link it is
-	clocks      object = "clocks"      // of all requests, with no name and no content
+	clocks      object = "clocks"      // of all requests and cases, with no name and no content
+	breach      object = "case"        // {id}, of the breach desk
 )
 
 // What a session that was left open must not do: both outlive it.
@@ -323,6 +324,9 @@ func (p *portal) serve(row route) http.Handler {
 		case row.operator != nil:
 			if err = p.asOperator(r); err == nil {
 				err = row.operator(w, r)
+			}
+			if hearkeep.CodeOf(err) == hearkeep.NotFound {
+				err = errNowhere
 			}
 		case row.forAgents():
 			err = p.asAgent(w, r, row)

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +79,7 @@ func rightsSamples(wrong *problem) []sample {
 	clocks[1].Extended = due(0)
 	counts := []countView{{hearkeep.RequestAccess, "answered", 12}, {hearkeep.RequestErasure, "open", 1}}
 	operator := frame{Title: "Requests", Zone: "UTC"}
-	return append(claimSamples(wrong), []sample{
+	return append(slices.Concat(claimSamples(wrong), operatorSamples(wrong)), []sample{
 		{"rights", "rights", sampleRights(func(*rightsPage) {})},
 		{"rights-open", "rights", sampleRights(func(page *rightsPage) {
 			page.frame, page.Done = inVault("Your rights", "rights"), rightsDone("withdrawn")
