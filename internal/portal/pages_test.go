@@ -214,6 +214,7 @@ func samples() []sample {
 	all = append(all, houseSamples(wrong)...)
 	all = append(all, rightsSamples(wrong)...)
 	all = append(all, bringSamples()...)
+	all = append(all, openedSamples()...)
 	for _, err := range []error{
 		errNowhere, errSignIn, errTooLarge(32 << 20), errors.New("a chain"),
 		hearkeep.Errorf(hearkeep.Invalid, "%s", nasty).WithHint("%s", nasty),

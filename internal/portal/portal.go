@@ -35,6 +35,7 @@ import (
 	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/incident"
 	"github.com/hearkeep/hearkeep/internal/incident/papers"
+	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/rights"
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
@@ -46,7 +47,7 @@ type Config struct {
 	Keep      *vault.Keep
 	Ear       *hear.Ear
 	Act       *act.Desk
-	Ledger    Checkpointer
+	Ledger    Log
 	Rights    *rights.Desk
 	Incidents *incident.Desk
 	Log       *slog.Logger
@@ -79,10 +80,14 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Checkpointer gives the ledger's newest signed tree head, which a receipt
-// prints: it commits the operator to the receipt's entry.
-type Checkpointer interface {
+// Log is the ledger as its pages read it.
+type Log interface {
+	// Checkpoint is the newest signed tree head, which a receipt prints: it
+	// commits the operator to the receipt's entry.
 	Checkpoint(ctx context.Context) ([]byte, error)
+	// EntriesOf lists what concerns an account or its vaults, newest first,
+	// below a number.
+	EntriesOf(ctx context.Context, account hearkeep.AccountID, vaults []hearkeep.VaultID, before int64, limit int) ([]ledger.Recorded, error)
 }
 
 // portal is the handler's state. Everything but codes is read-only.

@@ -36,9 +36,14 @@ type slotView struct{ Name, Spoken, Value string }
 // stageView is one step of the turn and what carried it out (V17).
 type stageView struct{ Stage, Took, Engine, Note string }
 
+// recording shows one, of the vault that the address names with "of", else of
+// the open one.
 func (p *portal) recording(w http.ResponseWriter, r *http.Request, v *visit) error {
 	id, err := pathID[hearkeep.RecordingID](r)
 	if err != nil {
+		return err
+	}
+	if v, err = p.named(w, r, v); err != nil {
 		return err
 	}
 	it, err := v.room.Read(r.Context(), id)
