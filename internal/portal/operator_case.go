@@ -55,8 +55,8 @@ type casePage struct {
 // howView is a way in which recordings were concerned, counted.
 type howView struct {
 	How    string
-	People int
-	Items  int
+	People string
+	Items  string
 }
 
 // affectedView is a run of one person's recordings.
@@ -261,6 +261,9 @@ func (page *casePage) Weights(field string) (out []weightView) {
 	if field == "identification" {
 		kept, says = page.Assessment.Identification, []string{"hardly: nothing tells whose it is", "with effort: a voice alone", "easily: a voice with an address or a routine", "at once: names are said"}
 	}
+	if kept == 0 {
+		out = append(out, weightView{0, "choose", false})
+	}
 	for i, text := range says {
 		n := strconv.Itoa(i + 1)
 		out = append(out, weightView{i + 1, text, page.Or("assess", field, strconv.Itoa(kept)) == n})
@@ -288,7 +291,7 @@ func howsOf(rows []store.Affected) []howView {
 			for _, row := range of {
 				people[row.Account] = true
 			}
-			out = append(out, howView{how, len(people), incident.Items(of)})
+			out = append(out, howView{how, peopleText(len(people)), countText(incident.Items(of), "recording")})
 		}
 	}
 	return out
