@@ -2,9 +2,12 @@ package incident
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
 )
 
@@ -55,6 +58,8 @@ type Case struct {
 	Affected   []store.Affected
 	Lost       int // Scope.Lost, when it was computed last: the case is not whole where it is not zero
 	Assessment Assessment
+	Offer      string // what was offered to the people to make good
+	Conclusion string
 	Steps      []StepView
 	Letters    []store.Communication // the delivery log
 	Recipients []RecipientView
@@ -65,6 +70,8 @@ type Reported struct {
 	store.Report
 	About string
 	Reach string
+	Named string // what they named, where that led to nothing here
+	Late  string // why a letter was entered long after it arrived
 }
 
 // StepView is a step with what was written about it.
@@ -83,56 +90,126 @@ type RecipientView struct {
 }
 
 // Cases lists cases, newest first, strictly before a place.
-func (d *Desk) Cases(ctx context.Context, before store.IncidentCursor, limit int) ([]Summary, error) {
-	return nil, errNotYet
+func (d *Desk) Cases(ctx context.Context, before store.IncidentCursor, limit int) (list []Summary, err error) {
+	err = d.Store.View(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Incidents.Incidents(ctx, before, limit)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			c, err := d.view(ctx, tx, row)
+			if err != nil {
+				return err
+			}
+			list = append(list, c.Summary)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("incident: cases: %w", err)
+	}
+	return list, nil
 }
 
-// Case returns one; NotFound where there is none.
-func (d *Desk) Case(ctx context.Context, id hearkeep.IncidentID) (Case, error) {
-	return Case{}, errNotYet
+// Case returns one; NotFound where there is none. What was altered of it reads
+// as such, and Check says more.
+func (d *Desk) Case(ctx context.Context, id hearkeep.IncidentID) (c Case, err error) {
+	err = d.Store.View(ctx, func(tx *store.Tx) error {
+		row, err := tx.Incidents.Incident(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			return errNoCase(err)
+		}
+		if err != nil {
+			return err
+		}
+		c, err = d.view(ctx, tx, row)
+		return err
+	})
+	if err != nil {
+		return Case{}, fmt.Errorf("incident: case %s: %w", id, err)
+	}
+	return c, nil
 }
 
-// Widen adds a cause to what is looked for, with reasons, and computes anew.
-func (d *Desk) Widen(ctx context.Context, id hearkeep.IncidentID, c Clause) error { return errNotYet }
+// altered stands for a text that is not what was stored.
+const altered = "(altered: see hearkeep doctor)"
 
-// Narrow takes what a clause finds out of a case again, with reasons.
-func (d *Desk) Narrow(ctx context.Context, id hearkeep.IncidentID, c Clause) error { return errNotYet }
-
-// Assess keeps the scored, reasoned form (B4), and computes anew what it says.
-func (d *Desk) Assess(ctx context.Context, id hearkeep.IncidentID, a Assessment) error {
-	return errNotYet
+// view is all of a case, as its operator sees it.
+func (d *Desk) view(ctx context.Context, tx *store.Tx, row store.Incident) (c Case, err error) {
+	c.Summary = Summary{
+		ID: row.ID, What: row.What, State: row.State, AwareAt: row.AwareAt, Due: row.Due, TellBy: row.TellBy, Phase: row.Phase, Notify: row.Notify, Closed: row.Closed,
+	}
+	f, err := d.openFile(row)
+	if err != nil {
+		d.Log.Error("a case is not what was stored", "case", row.ID, "err", err)
+		f = file{Conclusion: altered}
+	}
+	c.Clauses, c.Lost, c.Offer, c.Conclusion = f.Clauses, f.Lost, f.Offer, f.Conclusion
+	reports, err := tx.Incidents.ReportsIn(ctx, row.ID)
+	if err != nil {
+		return Case{}, err
+	}
+	for _, r := range reports {
+		c.Reports = append(c.Reports, d.readReport(r))
+	}
+	if c.Affected, err = tx.Incidents.Affected(ctx, row.ID); err != nil {
+		return Case{}, err
+	}
+	steps, err := tx.Incidents.Steps(ctx, row.ID)
+	if err != nil {
+		return Case{}, err
+	}
+	for _, s := range steps {
+		c.Steps = append(c.Steps, d.readStep(s))
+	}
+	if c.Letters, err = tx.Incidents.Communications(ctx, row.ID); err != nil {
+		return Case{}, err
+	}
+	recipients, err := tx.Incidents.Recipients(ctx, row.ID)
+	if err != nil {
+		return Case{}, err
+	}
+	for _, r := range recipients {
+		c.Recipients = append(c.Recipients, d.readRecipient(r))
+	}
+	size := Size{len(people(c.Affected)), Items(c.Affected)}
+	c.Summary.Reports, c.People, c.Items = len(reports), size.People, size.Items
+	if f.Assessment != nil {
+		c.Assessment = *f.Assessment
+	}
+	c.Severity = c.Assessment.Level
+	return c, nil
 }
 
-// Decide records whether the authority is notified, with reasons (B4).
-func (d *Desk) Decide(ctx context.Context, id hearkeep.IncidentID, notify bool, reasons string) error {
-	return errNotYet
+func (d *Desk) readReport(r store.Report) Reported {
+	var w wrote
+	if err := d.unseal(seal.HouseReport, r.ID, r.Sealed, &w); err != nil {
+		d.Log.Error("a report is not what was stored", "report", r.ID, "err", err)
+		return Reported{Report: r, About: altered}
+	}
+	return Reported{Report: r, About: w.About, Reach: w.Reach, Named: w.Receipt, Late: w.Late}
 }
 
-// Hold keeps the people from being told for now, with reasons.
-func (d *Desk) Hold(ctx context.Context, id hearkeep.IncidentID, reasons string) error {
-	return errNotYet
+func (d *Desk) readStep(s store.Step) StepView {
+	w, err := d.openStep(s)
+	if err != nil {
+		d.Log.Error("a step of a case is not what was stored", "case", s.Incident, "step", s.N, "err", err)
+		w = written{Text: altered}
+	}
+	return StepView{Step: s, Text: w.Text, Document: w.Document}
 }
 
-// Offer records what was offered to the people to make good; they see it.
-func (d *Desk) Offer(ctx context.Context, id hearkeep.IncidentID, text string) error {
-	return errNotYet
+// askedOf is what lies sealed in a recipient's row.
+type askedOf struct {
+	Reach    string `json:"reach,omitempty"`
+	Attested string `json:"attested,omitempty"`
 }
 
-// Notified notes that a phase of the notification was handed to the authority,
-// and freezes that document (B3), sealed in its step: a papers.Document as JSON,
-// which this room keeps and does not read. Made late, it needs its reasons
-// (Art. 33(1)).
-func (d *Desk) Notified(ctx context.Context, id hearkeep.IncidentID, reference, late string, document []byte) error {
-	return errNotYet
+func (d *Desk) readRecipient(r store.Recipient) RecipientView {
+	var a askedOf
+	if err := d.unseal(seal.HouseRecipient, r.ID, r.Sealed, &a); err != nil {
+		d.Log.Error("a recipient is not what was stored", "recipient", r.ID, "err", err)
+		a.Attested = altered
+	}
+	return RecipientView{Recipient: r, Reach: a.Reach, Attested: a.Attested}
 }
-
-// Close ends a case with what was concluded (Art. 33(5)). What it froze is
-// freed.
-func (d *Desk) Close(ctx context.Context, id hearkeep.IncidentID, conclusion string) error {
-	return errNotYet
-}
-
-// Expire runs the clocks: takes up new reports, tells people whose hour is
-// over, raises the alarms at 24, 12, 3 and 0 hours, brings the delivery log up
-// to date.
-func (d *Desk) Expire(ctx context.Context, now time.Time) error { return errNotYet }

@@ -61,6 +61,8 @@ type Controller struct {
 type Desk struct {
 	Config
 	watching watching
+	forms    counts // reports by form, by network
+	counts   counts // of accounts, doors and addresses
 }
 
 // New returns a Desk.
@@ -80,7 +82,7 @@ func New(c Config) (*Desk, error) {
 	if c.TellWithin == 0 {
 		c.TellWithin = TellWithin
 	}
-	return &Desk{Config: c}, nil
+	return &Desk{Config: c, forms: counts{most: maxForms}}, nil
 }
 
 // errNotYet is a stub's. Its last user deletes it.

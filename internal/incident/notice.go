@@ -1,0 +1,99 @@
+package incident
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/store"
+)
+
+// Notice is what an affected person is shown after signing in: what happened,
+// and exactly which recordings (C6).
+type Notice struct {
+	Incident hearkeep.IncidentID
+	What     string
+	AwareAt  time.Time
+	Told     time.Time
+	Closed   time.Time // zero while the case is open
+	Text     Communication
+	Items    []Item
+	Offer    string // what was offered to make good; empty for nothing
+}
+
+// Item is recordings of one vault that were concerned in one way.
+type Item struct {
+	Vault hearkeep.VaultID
+	Run   hearkeep.Run
+	How   string // store.Affected.How
+	At    time.Time
+}
+
+// NoticesOf returns what concerns an account, newest first; nothing of a case
+// before it was told of that, and nothing that it was not told of yet.
+func (d *Desk) NoticesOf(ctx context.Context, account hearkeep.AccountID) (list []Notice, err error) {
+	err = d.Store.View(ctx, func(tx *store.Tx) error {
+		language, err := tx.Incidents.Language(ctx, account)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Incidents.AffectedOf(ctx, account)
+		if err != nil {
+			return err
+		}
+		rows = slices.DeleteFunc(rows, func(a store.Affected) bool { return a.Told.IsZero() })
+		for len(rows) > 0 {
+			n := slices.IndexFunc(rows, func(a store.Affected) bool { return a.Incident != rows[0].Incident })
+			if n < 0 {
+				n = len(rows)
+			}
+			notice, err := d.notice(ctx, tx, rows[:n], language.Or())
+			if err != nil {
+				return err
+			}
+			list, rows = append(list, notice), rows[n:]
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("incident: notices of %s: %w", account, err)
+	}
+	slices.SortStableFunc(list, func(a, b Notice) int { return b.Told.Compare(a.Told) })
+	return list, nil
+}
+
+// notice is what the rows of one account in one case say to it.
+func (d *Desk) notice(ctx context.Context, tx *store.Tx, rows []store.Affected, l hearkeep.Language) (n Notice, err error) {
+	row, err := tx.Incidents.Incident(ctx, rows[0].Incident)
+	if err != nil {
+		return n, err
+	}
+	view, err := d.view(ctx, tx, row)
+	if err != nil {
+		return n, err
+	}
+	n = Notice{Incident: row.ID, What: row.What, AwareAt: row.AwareAt, Closed: row.Closed, Offer: view.Offer}
+	for _, a := range rows {
+		n.Items = append(n.Items, Item{Vault: a.Vault, Run: a.Run, How: a.How, At: a.At})
+		if a.Told.After(n.Told) {
+			n.Told = a.Told
+		}
+	}
+	t := tellingOf(row, rows)
+	_, t.Frozen = lastOf(stepsOf(view), StepFrozen)
+	t.Sealed, t.Measures = view.Assessment.SealedOnly, view.Assessment.Measures
+	t.Asked = len(view.Recipients) > 0
+	t.Attested = t.Asked && !slices.ContainsFunc(view.Recipients, func(r RecipientView) bool { return r.State != RecipientAttested })
+	n.Text = d.communication(l, t)
+	return n, nil
+}
+
+func stepsOf(c Case) []store.Step {
+	steps := make([]store.Step, len(c.Steps))
+	for i, s := range c.Steps {
+		steps[i] = s.Step
+	}
+	return steps
+}
