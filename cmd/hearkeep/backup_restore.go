@@ -178,5 +178,6 @@ func (cmd restoreCmd) tell(out io.Writer, done backup.Restored, accounts int) {
 			fmt.Fprintf(out, "note: %d %s.\n", n.n, n.says)
 		}
 	}
+	fmt.Fprintf(out, "\nThe ledger goes on under a new origin, and so with a new key: copy %s to where you keep the old one. The old one restores the backups that were made until now.\n", filepath.Join(cmd.Keep, fileLedger))
 	fmt.Fprintf(out, "\nA passphrase, a keyholder or a door that was removed since the backup is back: everybody should look.\nServe it:  hearkeep serve --keep %s\nNever serve the old folder again, should it turn up: destroy it.\n", cmd.Keep)
 }

@@ -43,7 +43,7 @@ func (cmd checkCmd) Run(ctx context.Context, c *console) error {
 	if err := st.Check(ctx); err != nil {
 		report.damage("database", err.Error())
 	}
-	if l, err := ledger.Open(ctx, st, filepath.Join(cmd.Keep, fileLedger)); err != nil {
+	if l, err := ledger.Look(ctx, st, filepath.Join(cmd.Keep, fileLedger)); err != nil {
 		report.damage("ledger", err.Error())
 	} else if err := l.Verify(ctx); err != nil {
 		report.damage("ledger", err.Error())

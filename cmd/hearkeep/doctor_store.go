@@ -121,7 +121,7 @@ func (d *doctor) ledger(ctx context.Context, st store.Store) {
 	if _, err := os.Stat(key); err != nil {
 		return // said already; ledger.Open would make a new one
 	}
-	l, err := ledger.Open(ctx, st, key)
+	l, err := ledger.Look(ctx, st, key)
 	switch {
 	case errors.Is(err, ledger.ErrForked):
 		d.damage("ledger", "do not go on with it: keep a copy, and restore the newest whole backup", "The ledger does not lead to its signed checkpoint: this database was altered, or an older one was put in its place.")

@@ -52,7 +52,7 @@ func withDesk(ctx context.Context, keep string, do func(*identity.Desk) error) (
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	l, err := ledger.Open(ctx, st, filepath.Join(keep, fileLedger))
+	l, err := ledger.Look(ctx, st, filepath.Join(keep, fileLedger))
 	if err != nil {
 		return ledgerError(err)
 	}

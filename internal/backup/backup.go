@@ -252,7 +252,7 @@ func (d *Desk) readBack(ctx context.Context, st store.Store, at places, last boo
 	if err := st.Check(ctx); err != nil {
 		return sum{}, fmt.Errorf("read back: %w", err)
 	}
-	if _, err := ledger.Open(ctx, st, d.LedgerKey); err != nil {
+	if _, err := ledger.OpenCopy(ctx, st, d.LedgerKey); err != nil {
 		return sum{}, fmt.Errorf("read back: %w", err)
 	}
 	audio, err := d.OpenBlobs(filepath.Join(at.to, dirAudio))

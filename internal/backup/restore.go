@@ -259,7 +259,7 @@ func (r *restore) fill(ctx context.Context, st store.Store, tell func(string)) e
 		return hearkeep.Errorf(hearkeep.Conflict, "The rows or the keys of this backup are damaged, or were altered.").
 			WithHint("Nothing was restored. Use another copy of the keys, or another backup.").Because(fmt.Errorf("restore: %w", err))
 	}
-	l, err := ledger.Open(ctx, st, r.staged(r.Files.Ledger))
+	l, err := ledger.OpenCopy(ctx, st, r.staged(r.Files.Ledger))
 	if err != nil {
 		return hearkeep.Errorf(hearkeep.Conflict, "The ledger of this backup does not fit the ledger's key that was given.").
 			WithHint("Name the ledger.key of the same keep.").Because(err)
@@ -367,6 +367,9 @@ const skipped = 1000
 func (r *restore) end(ctx context.Context, st store.Store, l *ledger.Ledger) error {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	days := uint64(max(0, now.Sub(r.m.Made)) / (24 * time.Hour))
+	if err := r.goOn(ctx, l); err != nil {
+		return err
+	}
 	err := st.Update(ctx, func(tx *store.Tx) (err error) {
 		if r.done.Ended, err = tx.Backups.EndAccess(ctx, now); err != nil {
 			return err
@@ -378,14 +381,24 @@ func (r *restore) end(ctx context.Context, st store.Store, l *ledger.Ledger) err
 			return err
 		}
 		report := store.Report{ID: hearkeep.NewID[hearkeep.ReportID](), What: ReportRestored, At: now}
-		if err := tx.Incidents.InsertReport(ctx, report); err != nil {
-			return err
-		}
-		_, err = l.Append(ctx, tx, ledger.Entry{
-			Kind: ledger.KindBackup, Role: hearkeep.RoleOperator, Purpose: "restored from " + r.m.Made.UTC().Format(time.RFC3339), Count: r.done.Recordings,
-		})
-		return err
+		return tx.Incidents.InsertReport(ctx, report)
 	})
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	return nil
+}
+
+// goOn has the ledger go on under a new origin: under the old one there may be
+// more of it than this backup has, and two histories of one origin are a fork.
+func (r *restore) goOn(ctx context.Context, l *ledger.Ledger) error {
+	var later [][]byte
+	if head, err := os.ReadFile(filepath.Join(r.From, fileCheckpoint)); err == nil {
+		later = append(later, head)
+	}
+	_, err := l.Continue(ctx, r.staged(r.Files.Ledger), ledger.Entry{
+		Kind: ledger.KindBackup, Role: hearkeep.RoleOperator, Purpose: "restored from " + r.m.Made.UTC().Format(time.RFC3339), Count: r.done.Recordings,
+	}, later...)
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
@@ -437,6 +450,11 @@ func (r *restore) copies(ctx context.Context, tx *store.Tx, now time.Time) error
 func (r *restore) put() error {
 	entries, err := os.ReadDir(r.stage)
 	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	// The old key, where it was put there by hand: older backups need it.
+	given := filepath.Join(r.To, r.Files.Ledger)
+	if err := os.Rename(given, given+".old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("restore: %w", err)
 	}
 	for _, e := range entries {

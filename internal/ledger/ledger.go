@@ -13,7 +13,6 @@ package ledger
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -63,6 +62,7 @@ const (
 	KindBackup        Kind = "backup"            // a copy was made, verified, destroyed, or restored
 	KindOperator      Kind = "operator"          // whoever runs this did something
 	KindIncident      Kind = "incident"          // a step of a case: opened, scoped, told, notified, closed
+	KindBodies        Kind = "bodies-expired"    // bodies of old entries of this log; it never expires itself
 )
 
 // Entry is what is recorded of one event: ids, kinds, counts and times.
@@ -84,15 +84,22 @@ type Entry struct {
 	Archive  *hearkeep.ArchiveID  `json:"archive,omitempty"`
 	Report   *hearkeep.ReportID   `json:"report,omitempty"`
 	Incident *hearkeep.IncidentID `json:"incident,omitempty"`
+
+	Continues *Continued `json:"continues,omitempty"` // of the first entry after a restore
+	Expired   []Expired  `json:"expired,omitempty"`   // of KindBodies
 }
 
 // Ledger appends to one log. It may be used concurrently.
 type Ledger struct {
 	store    store.Store
 	signer   note.Signer
-	known    note.Verifiers
+	own      note.Verifiers // of the key that signs now
+	known    note.Verifiers // of all keys there were
+	keys     []store.LedgerKey
 	verifier string
-	high     atomic.Int64 // entries that are known to be on the disk
+	high     atomic.Int64         // entries that are known to be on the disk
+	edge     atomic.Pointer[edge] // as it was seen last; never of more than is signed
+	kept     *kept                // the head outside of the database; nil for a copy of one
 }
 
 // Write appends entries in a transaction of their own and returns the number
@@ -108,74 +115,11 @@ func (l *Ledger) Write(ctx context.Context, entries ...Entry) (int64, error) {
 	}
 	for next := seq + int64(len(entries)); ; {
 		if high := l.high.Load(); next <= high || l.high.CompareAndSwap(high, next) {
-			return seq, nil
+			break
 		}
 	}
-}
-
-// Append adds entries to the transaction that they concern, signs the new
-// checkpoint in it, and returns the number of the first entry.
-func (l *Ledger) Append(ctx context.Context, tx *store.Tx, entries ...Entry) (int64, error) {
-	size, err := tx.Ledger.Size(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("ledger: size: %w", err)
-	}
-	// What was cut off behind our back is not signed as if it had never been.
-	if high := l.high.Load(); size < high {
-		return 0, fmt.Errorf("%w: %d entries, where %d were written", ErrForked, size, high)
-	}
-	if err := l.extends(ctx, tx, size); err != nil {
-		return 0, err
-	}
-	first := size
-	for _, e := range entries {
-		if err := appendOne(ctx, tx, size, e); err != nil {
-			return 0, fmt.Errorf("ledger: append entry %d: %w", size, err)
-		}
-		size++
-	}
-	root, err := tlog.TreeHash(size, hashes(ctx, tx))
-	if err != nil {
-		return 0, fmt.Errorf("ledger: tree of %d: %w", size, err)
-	}
-	signed, err := note.Sign(&note.Note{Text: formatCheckpoint(l.signer.Name(), size, root)}, l.signer)
-	if err != nil {
-		return 0, fmt.Errorf("ledger: sign checkpoint %d: %w", size, err)
-	}
-	if err := tx.Ledger.SetCheckpoint(ctx, size, signed); err != nil {
-		return 0, fmt.Errorf("ledger: keep checkpoint %d: %w", size, err)
-	}
-	return first, nil
-}
-
-func appendOne(ctx context.Context, tx *store.Tx, seq int64, e Entry) error {
-	if e.At.IsZero() {
-		e.At = time.Now()
-	}
-	e.At = e.At.UTC().Truncate(time.Millisecond)
-	body, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	salt := make([]byte, 32)
-	rand.Read(salt)
-	leaf := Leaf(salt, body)
-	stored, err := tlog.StoredHashes(seq, leaf[:], hashes(ctx, tx))
-	if err != nil {
-		return err
-	}
-	tree := make([]store.TreeHash, len(stored))
-	for i, h := range stored {
-		tree[i] = store.TreeHash{Index: tlog.StoredHashIndex(0, seq) + int64(i), Hash: h}
-	}
-	row := store.LedgerEntry{Seq: seq, Leaf: leaf, Salt: salt, Body: body, Kind: string(e.Kind), At: e.At}
-	if e.Vault != nil {
-		row.Vault = *e.Vault
-	}
-	if e.Account != nil {
-		row.Account = *e.Account
-	}
-	return tx.Ledger.Append(ctx, row, tree)
+	l.keepOften(ctx)
+	return seq, nil
 }
 
 // Leaf is the commitment that stands in the tree for a body:
@@ -235,19 +179,6 @@ func recorded(rows []store.LedgerEntry) ([]Recorded, error) {
 		}
 	}
 	return out, nil
-}
-
-// Expire removes bodies older than a year; their commitments stay.
-func (l *Ledger) Expire(ctx context.Context, now time.Time) (int, error) {
-	var n int
-	err := l.store.Update(ctx, func(tx *store.Tx) (err error) {
-		n, err = tx.Ledger.ExpireBodies(ctx, now.AddDate(-1, 0, 0))
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("ledger: expire: %w", err)
-	}
-	return n, nil
 }
 
 // hashes reads stored tree hashes inside a transaction.

@@ -113,14 +113,14 @@ func TestAlteredLogIsRefused(t *testing.T) {
 		alter func(context.Context, *store.Tx) error
 	}{
 		{"an entry without a signature", func(ctx context.Context, tx *store.Tx) error {
-			return tx.Ledger.Append(ctx, store.LedgerEntry{Seq: 4, Kind: "opened", At: time.Now()}, nil)
+			return tx.Ledger.Append(ctx, []store.LedgerEntry{{Seq: 4, Kind: "opened", At: time.Now()}}, nil)
 		}},
 		{"a checkpoint that nobody signed", func(ctx context.Context, tx *store.Tx) error {
 			signed, err := tx.Ledger.Checkpoint(ctx)
 			if err != nil {
 				return err
 			}
-			return tx.Ledger.SetCheckpoint(ctx, 4, []byte(strings.Replace(string(signed), "\n4\n", "\n3\n", 1)))
+			return tx.Ledger.SetCheckpoint(ctx, 4, []byte(strings.Replace(string(signed), "\n4\n", "\n3\n", 1)), 0)
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

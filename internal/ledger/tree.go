@@ -5,63 +5,13 @@ import (
 	"fmt"
 
 	"github.com/hearkeep/hearkeep/internal/store"
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
-
-// Checkpoint is a signed tree head: of one log, the root of its first Size
-// entries. Signed is the whole note, with whatever cosignatures it has.
-type Checkpoint struct {
-	Origin string
-	Size   int64
-	Root   [32]byte
-	Signed []byte
-}
-
-// ParseCheckpoint reads a C2SP tlog-checkpoint that one of the keys (vkeys of
-// golang.org/x/mod/sumdb/note) has signed under its own name. Signatures of
-// other keys are ignored, and stay in Signed.
-func ParseCheckpoint(signed []byte, keys ...string) (Checkpoint, error) {
-	var known []note.Verifier
-	for _, k := range keys {
-		v, err := note.NewVerifier(k)
-		if err != nil {
-			return Checkpoint{}, fmt.Errorf("ledger: key: %w", err)
-		}
-		known = append(known, v)
-	}
-	return parseSigned(signed, note.VerifierList(known...))
-}
-
-func parseSigned(signed []byte, known note.Verifiers) (Checkpoint, error) {
-	if len(signed) > maxNote {
-		return Checkpoint{}, fmt.Errorf("%w: a checkpoint of %d bytes", ErrForked, len(signed))
-	}
-	opened, err := note.Open(signed, known)
-	if err != nil {
-		return Checkpoint{}, fmt.Errorf("%w: %v", ErrForked, err)
-	}
-	origin := opened.Sigs[0].Name
-	size, root, err := parseCheckpoint(origin, opened.Text)
-	if err != nil {
-		return Checkpoint{}, err
-	}
-	return Checkpoint{Origin: origin, Size: size, Root: root, Signed: signed}, nil
-}
-
-// maxNote bounds a checkpoint with its cosignatures, in bytes.
-const maxNote = 64 << 10
 
 // Latest is the newest signed checkpoint, zero while the log is empty. It is
 // kept outside of the database before it is returned, so that whatever is
 // handed out under it cannot be taken back unnoticed.
-func (l *Ledger) Latest(ctx context.Context) (Checkpoint, error) {
-	signed, err := l.Checkpoint(ctx)
-	if err != nil || signed == nil {
-		return Checkpoint{}, err
-	}
-	return parseSigned(signed, l.known)
-}
+func (l *Ledger) Latest(ctx context.Context) (Checkpoint, error) { return l.keep(ctx) }
 
 // Inclusion is the RFC 6962 audit path (section 2.1.1) of entry seq in the
 // tree of the first size entries: from the leaf's sibling up.

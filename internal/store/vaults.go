@@ -326,20 +326,60 @@ type Ledger interface {
 	Openings
 	// Size is the number of entries.
 	Size(ctx context.Context) (int64, error)
-	// Append adds the entry numbered Size, and the tree hashes it completes.
-	Append(ctx context.Context, e LedgerEntry, hashes []TreeHash) error
-	// Hashes returns stored tree hashes in the order of the indexes.
+	// Append adds entries numbered from Size on, and the tree hashes they
+	// complete.
+	Append(ctx context.Context, entries []LedgerEntry, hashes []TreeHash) error
+	// Hashes returns stored tree hashes in the order of the indexes;
+	// ErrNotFound where one is absent.
 	Hashes(ctx context.Context, indexes []int64) ([][32]byte, error)
+	// HashRange lists stored tree hashes from an index to below another, ascending.
+	HashRange(ctx context.Context, from, to int64) ([]TreeHash, error)
 	// Entries lists entries of a vault or, with a zero vault, of all, in
 	// ascending order from seq on.
 	Entries(ctx context.Context, vault hearkeep.VaultID, from int64, limit int) ([]LedgerEntry, error)
+	// EntriesOfKind lists entries of a kind, ascending.
+	EntriesOfKind(ctx context.Context, kind string) ([]LedgerEntry, error)
+	// Leaves lists up to limit leaves from seq on, ascending.
+	Leaves(ctx context.Context, from int64, limit int) ([][32]byte, error)
 	// EntriesOf lists entries of an account or of vaults, newest first, below seq.
 	EntriesOf(ctx context.Context, account hearkeep.AccountID, vaults []hearkeep.VaultID, before int64, limit int) ([]LedgerEntry, error)
-	// ExpireBodies removes bodies and salts of entries before a time; leaves stay.
-	ExpireBodies(ctx context.Context, before time.Time) (int, error)
+	// ExpireBodies removes bodies and salts of up to limit entries before a time
+	// that are not of the given kind, and returns what stays of them, ascending.
+	ExpireBodies(ctx context.Context, before time.Time, but string, limit int) ([]LedgerEntry, error)
 	// Checkpoint is the newest signed tree head, nil before the first.
 	Checkpoint(ctx context.Context) ([]byte, error)
-	SetCheckpoint(ctx context.Context, size int64, note []byte) error
+	// SetCheckpoint replaces it by one that is not smaller. kept is how many
+	// entries are known to be spoken of outside of the database; it never falls.
+	SetCheckpoint(ctx context.Context, size int64, note []byte, kept int64) error
+	// Kept is that number.
+	Kept(ctx context.Context) (int64, error)
+	// Keys lists the keys of the log, oldest first.
+	Keys(ctx context.Context) ([]LedgerKey, error)
+	// AddKey adds a key that takes over; ErrExists where one did so at the same
+	// size. Where the log is empty it replaces the one before.
+	AddKey(ctx context.Context, k LedgerKey) error
+	// Witnesses lists what is known of witnesses, by key.
+	Witnesses(ctx context.Context) ([]LedgerWitness, error)
+	// SetWitness inserts or replaces what is known of one.
+	SetWitness(ctx context.Context, w LedgerWitness) error
+}
+
+// LedgerKey is a public key (vkey) of the log and how many entries there were
+// when it took over.
+type LedgerKey struct {
+	First int64
+	Key   string
+}
+
+// LedgerWitness is what is known of a witness: the newest checkpoint that it
+// cosigned, with its cosignature, and what went wrong since, if anything.
+type LedgerWitness struct {
+	Key, URL string
+	Size     int64 // 0 before the first
+	Note     []byte
+	At       time.Time // when it cosigned that
+	Trouble  string    // of a closed list; empty where the newest attempt went well
+	Since    time.Time // of the trouble
 }
 
 // LedgerEntry is a leaf and, until it expires, the body it commits to.

@@ -1,10 +1,14 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -18,40 +22,82 @@ func (l ledger) Size(ctx context.Context) (int64, error) {
 	return value[int64](ctx, l.tx, "SELECT coalesce(max(seq) + 1, 0) FROM ledger_entries")
 }
 
-func (l ledger) Append(ctx context.Context, e store.LedgerEntry, hashes []store.TreeHash) error {
+const (
+	putEntry = "INSERT INTO ledger_entries (seq, leaf, salt, body, kind, vault, account, at) VALUES "
+	putHash  = "INSERT INTO ledger_hashes (idx, hash) VALUES "
+
+	entryRow = "(?, ?, ?, ?, ?, ?, ?, ?)"
+	hashRow  = "(?, ?)"
+)
+
+// bulk is how many rows one statement inserts where there are as many: what a
+// statement costs is mostly not its rows.
+const bulk = 32
+
+func (l ledger) Append(ctx context.Context, entries []store.LedgerEntry, hashes []store.TreeHash) error {
 	size, err := l.Size(ctx)
 	if err != nil {
 		return err
 	}
-	if e.Seq > size {
-		return fmt.Errorf("sqlite: ledger entry %d after %d entries", e.Seq, size)
+	for i, e := range entries {
+		if e.Seq > size+int64(i) {
+			return fmt.Errorf("sqlite: ledger entry %d after %d entries", e.Seq, size+int64(i))
+		}
 	}
-	err = l.put(ctx, `INSERT INTO ledger_entries (seq, leaf, salt, body, kind, vault, account, at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.Seq, e.Leaf[:], e.Salt, e.Body, e.Kind, e.Vault, e.Account, millis(e.At))
+	err = putAll(ctx, l.tx, putEntry, entryRow, entries, func(args []any, e *store.LedgerEntry) []any {
+		return append(args, e.Seq, e.Leaf[:], e.Salt, e.Body, e.Kind, e.Vault, e.Account, millis(e.At))
+	})
 	if err != nil {
 		return err
 	}
-	for _, h := range hashes {
-		if err := l.put(ctx, "INSERT INTO ledger_hashes (idx, hash) VALUES (?, ?)", h.Index, h.Hash[:]); err != nil {
+	return putAll(ctx, l.tx, putHash, hashRow, hashes, func(args []any, h *store.TreeHash) []any {
+		return append(args, h.Index, h.Hash[:])
+	})
+}
+
+// putAll inserts rows, bulk of them in a statement, and the rest one by one:
+// so there are two statements to prepare, however many rows.
+func putAll[T any](ctx context.Context, x *tx, insert, row string, rows []T, values func([]any, *T) []any) error {
+	var args []any
+	many := insert + strings.Repeat(row+", ", bulk-1) + row
+	for len(rows) > 0 {
+		n, query := 1, insert+row
+		if len(rows) >= bulk {
+			n, query = bulk, many
+		}
+		args = args[:0]
+		for i := range n {
+			args = values(args, &rows[i])
+		}
+		if err := x.put(ctx, query, args...); err != nil {
 			return err
 		}
+		rows = rows[n:]
 	}
 	return nil
 }
 
 func (l ledger) Hashes(ctx context.Context, indexes []int64) ([][32]byte, error) {
-	hashes := make([][32]byte, len(indexes))
-	for i, index := range indexes {
-		h, err := one(ctx, l.tx, func(row *sql.Rows) (h [32]byte, err error) {
-			return h, row.Scan(scanHash{&h})
-		}, "SELECT hash FROM ledger_hashes WHERE idx = ?", index)
-		if err != nil {
-			return nil, err
-		}
-		hashes[i] = h
+	list, err := json.Marshal(indexes)
+	if err != nil {
+		return nil, err
+	}
+	hashes, err := all(ctx, l.tx, func(row *sql.Rows) (h [32]byte, err error) {
+		return h, row.Scan(scanHash{&h})
+	}, "SELECT hash FROM json_each(?) CROSS JOIN ledger_hashes ON idx = value ORDER BY key", string(list))
+	if err == nil && len(hashes) != len(indexes) {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
 	}
 	return hashes, nil
+}
+
+func (l ledger) HashRange(ctx context.Context, from, to int64) ([]store.TreeHash, error) {
+	return all(ctx, l.tx, func(row *sql.Rows) (h store.TreeHash, err error) {
+		return h, row.Scan(&h.Index, scanHash{&h.Hash})
+	}, "SELECT idx, hash FROM ledger_hashes WHERE idx >= ? AND idx < ? ORDER BY idx", from, to)
 }
 
 const selectEntry = "SELECT seq, leaf, salt, body, kind, vault, account, at FROM ledger_entries "
@@ -67,15 +113,31 @@ func (l ledger) Entries(ctx context.Context, vault hearkeep.VaultID, from int64,
 	return all(ctx, l.tx, scanEntry, selectEntry+"WHERE vault = ? AND seq >= ? ORDER BY seq LIMIT ?", vault, from, limit)
 }
 
+func (l ledger) EntriesOfKind(ctx context.Context, kind string) ([]store.LedgerEntry, error) {
+	return all(ctx, l.tx, scanEntry, selectEntry+"WHERE kind = ? ORDER BY seq", kind)
+}
+
+func (l ledger) Leaves(ctx context.Context, from int64, limit int) ([][32]byte, error) {
+	return all(ctx, l.tx, func(row *sql.Rows) (h [32]byte, err error) {
+		return h, row.Scan(scanHash{&h})
+	}, "SELECT leaf FROM ledger_entries WHERE seq >= ? ORDER BY seq LIMIT ?", from, limit)
+}
+
 func (l ledger) EntriesOf(ctx context.Context, account hearkeep.AccountID, vaults []hearkeep.VaultID, before int64, limit int) ([]store.LedgerEntry, error) {
 	return all(ctx, l.tx, scanEntry, selectEntry+`WHERE seq < ?1
 			AND (account = ?2 OR vault IN (SELECT unhex(value) FROM json_each(?3)))
 		ORDER BY seq DESC LIMIT ?4`, before, account, idList(vaults), limit)
 }
 
-func (l ledger) ExpireBodies(ctx context.Context, before time.Time) (int, error) {
-	n, err := l.exec(ctx, "UPDATE ledger_entries SET body = NULL, salt = NULL WHERE at < ? AND body IS NOT NULL", millis(before))
-	return int(n), err
+func (l ledger) ExpireBodies(ctx context.Context, before time.Time, but string, limit int) ([]store.LedgerEntry, error) {
+	if !l.write {
+		return nil, errReadOnly
+	}
+	gone, err := all(ctx, l.tx, scanEntry, `UPDATE ledger_entries SET body = NULL, salt = NULL
+		WHERE seq IN (SELECT seq FROM ledger_entries INDEXED BY ledger_bodies WHERE at < ? AND body IS NOT NULL AND kind <> ? ORDER BY at LIMIT ?)
+		RETURNING seq, leaf, salt, body, kind, vault, account, at`, millis(before), but, limit)
+	slices.SortFunc(gone, func(a, b store.LedgerEntry) int { return cmp.Compare(a.Seq, b.Seq) })
+	return gone, err
 }
 
 func (l ledger) Checkpoint(ctx context.Context) ([]byte, error) {
@@ -86,11 +148,42 @@ func (l ledger) Checkpoint(ctx context.Context) ([]byte, error) {
 	return note, err
 }
 
-func (l ledger) SetCheckpoint(ctx context.Context, size int64, note []byte) error {
-	n, err := l.exec(ctx, `INSERT INTO ledger_checkpoint (one, size, note) VALUES (1, ?, ?)
-		ON CONFLICT (one) DO UPDATE SET size = excluded.size, note = excluded.note WHERE excluded.size >= size`, size, note)
+func (l ledger) SetCheckpoint(ctx context.Context, size int64, note []byte, kept int64) error {
+	n, err := l.exec(ctx, `INSERT INTO ledger_checkpoint (one, size, note, kept) VALUES (1, ?, ?, ?)
+		ON CONFLICT (one) DO UPDATE SET size = excluded.size, note = excluded.note, kept = max(kept, excluded.kept)
+		WHERE excluded.size >= size`, size, note, kept)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("sqlite: a checkpoint of %d entries is older than the stored one", size)
 	}
 	return err
+}
+
+func (l ledger) Kept(ctx context.Context) (int64, error) {
+	return value[int64](ctx, l.tx, "SELECT coalesce(max(kept), 0) FROM ledger_checkpoint")
+}
+
+func (l ledger) Keys(ctx context.Context) ([]store.LedgerKey, error) {
+	return all(ctx, l.tx, func(row *sql.Rows) (k store.LedgerKey, err error) {
+		return k, row.Scan(&k.First, &k.Key)
+	}, "SELECT first, key FROM ledger_keys ORDER BY first")
+}
+
+func (l ledger) AddKey(ctx context.Context, k store.LedgerKey) error {
+	if k.First == 0 {
+		return l.put(ctx, "INSERT INTO ledger_keys (first, key) VALUES (0, ?) ON CONFLICT (first) DO UPDATE SET key = excluded.key", k.Key)
+	}
+	return l.put(ctx, "INSERT INTO ledger_keys (first, key) VALUES (?, ?)", k.First, k.Key)
+}
+
+func (l ledger) Witnesses(ctx context.Context) ([]store.LedgerWitness, error) {
+	return all(ctx, l.tx, func(row *sql.Rows) (w store.LedgerWitness, err error) {
+		return w, row.Scan(&w.Key, &w.URL, &w.Size, &w.Note, scanTime{&w.At}, &w.Trouble, scanTime{&w.Since})
+	}, "SELECT key, url, size, note, at, trouble, since FROM ledger_witnesses ORDER BY key")
+}
+
+func (l ledger) SetWitness(ctx context.Context, w store.LedgerWitness) error {
+	return l.put(ctx, `INSERT INTO ledger_witnesses (key, url, size, note, at, trouble, since) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (key) DO UPDATE SET url = excluded.url, size = excluded.size, note = excluded.note,
+			at = excluded.at, trouble = excluded.trouble, since = excluded.since`,
+		w.Key, w.URL, w.Size, w.Note, millis(w.At), w.Trouble, millis(w.Since))
 }

@@ -47,10 +47,11 @@ var short = []string{"reports_open", "restrictions_in_force", "claims_open", "ag
 
 // patient are statements that may walk: nobody waits for them.
 var patient = []string{
-	"DELETE FROM deliveries WHERE state <>",                                                       // a job, once in a while
-	"SELECT count(*) FROM deliveries WHERE state = ?",                                             // doctor
-	"SELECT kind, state, count(*) FROM requests",                                                  // the operator's page
-	"DELETE FROM sessions WHERE 1", "UPDATE deliveries SET state = 'failed', sealed = NULL WHERE", // a restore
+	"DELETE FROM deliveries WHERE state <>",                                                                  // a job, once in a while
+	"SELECT count(*) FROM deliveries WHERE state = ?",                                                        // doctor
+	"SELECT kind, state, count(*) FROM requests",                                                             // the operator's page
+	"SELECT seq, leaf, salt, body, kind, vault, account, at FROM ledger_entries WHERE kind = ? ORDER BY seq", // Verify
+	"DELETE FROM sessions WHERE 1", "UPDATE deliveries SET state = 'failed', sealed = NULL WHERE",            // a restore
 }
 
 // check fails where a statement walks through a large table, or sorts what it

@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"crypto/sha256"
+	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -33,15 +35,15 @@ func ledgerRows(t *testing.T, open Opener) {
 			if err != nil {
 				return err
 			}
-			return tx.Ledger.Append(ctx, e, nil)
+			return tx.Ledger.Append(ctx, []store.LedgerEntry{e}, nil)
 		})
 		want = append(want, e)
 	}
 	update(t, st, func(tx *store.Tx) error {
-		wantErr(t, "an entry's number twice", tx.Ledger.Append(ctx, want[2], nil), store.ErrExists)
+		wantErr(t, "an entry's number twice", tx.Ledger.Append(ctx, want[2:3], nil), store.ErrExists)
 		gap := want[5]
 		gap.Seq = 7
-		if err := tx.Ledger.Append(ctx, gap, nil); err == nil {
+		if err := tx.Ledger.Append(ctx, []store.LedgerEntry{gap}, nil); err == nil {
 			t.Error("Append left a gap")
 		}
 		return nil
@@ -71,13 +73,22 @@ func ledgerRows(t *testing.T, open Opener) {
 		return nil
 	})
 	update(t, st, func(tx *store.Tx) error {
-		n, err := tx.Ledger.ExpireBodies(ctx, want[2].At) // those before it
-		equal(t, "ExpireBodies", n, 2)
+		gone, err := tx.Ledger.ExpireBodies(ctx, want[2].At, "kept", 10) // those before it
 		if err != nil {
 			return err
 		}
-		n, err = tx.Ledger.ExpireBodies(ctx, want[2].At)
-		equal(t, "ExpireBodies again", n, 0)
+		left := slices.Clone(want[:2])
+		for i := range left {
+			left[i].Salt, left[i].Body = nil, nil
+		}
+		equal(t, "ExpireBodies", gone, left)
+		gone, err = tx.Ledger.ExpireBodies(ctx, want[2].At, "kept", 10)
+		equal(t, "ExpireBodies again", len(gone), 0)
+		if err != nil {
+			return err
+		}
+		gone, err = tx.Ledger.ExpireBodies(ctx, want[5].At, "opened", 10)
+		equal(t, "ExpireBodies of a kind that stays", len(gone), 0)
 		return err
 	})
 	for i := range 2 {
@@ -98,10 +109,10 @@ func ledgerHashes(t *testing.T, open Opener) {
 		note, err := tx.Ledger.Checkpoint(ctx)
 		wantErr(t, "Checkpoint before the first", err, nil)
 		equal(t, "Checkpoint before the first", note, []byte(nil))
-		if err := tx.Ledger.Append(ctx, store.LedgerEntry{Seq: 0, At: noon}, []store.TreeHash{{Index: 0, Hash: hash(0)}}); err != nil {
+		if err := tx.Ledger.Append(ctx, []store.LedgerEntry{{Seq: 0, At: noon}}, []store.TreeHash{{Index: 0, Hash: hash(0)}}); err != nil {
 			return err
 		}
-		return tx.Ledger.Append(ctx, store.LedgerEntry{Seq: 1, At: noon},
+		return tx.Ledger.Append(ctx, []store.LedgerEntry{{Seq: 1, At: noon}},
 			[]store.TreeHash{{Index: 1, Hash: hash(1)}, {Index: 2, Hash: hash(2)}})
 	})
 	update(t, st, func(tx *store.Tx) error {
@@ -110,21 +121,81 @@ func ledgerHashes(t *testing.T, open Opener) {
 		equal(t, "Hashes in the order asked for", got, [][32]byte{hash(2), hash(0), hash(1), hash(0)})
 		_, err = tx.Ledger.Hashes(ctx, []int64{0, 3})
 		wantErr(t, "an absent hash", err, store.ErrNotFound)
-		err = tx.Ledger.Append(ctx, store.LedgerEntry{Seq: 2, At: noon}, []store.TreeHash{{Index: 1, Hash: hash(9)}})
+		err = tx.Ledger.Append(ctx, []store.LedgerEntry{{Seq: 2, At: noon}}, []store.TreeHash{{Index: 1, Hash: hash(9)}})
 		wantErr(t, "a hash that would change", err, store.ErrExists)
 		return nil
 	})
 	update(t, st, func(tx *store.Tx) error {
-		if err := tx.Ledger.SetCheckpoint(ctx, 2, []byte("two")); err != nil {
+		if err := tx.Ledger.SetCheckpoint(ctx, 2, []byte("two"), 1); err != nil {
 			return err
 		}
-		if err := tx.Ledger.SetCheckpoint(ctx, 1, []byte("one")); err == nil {
+		if err := tx.Ledger.SetCheckpoint(ctx, 1, []byte("one"), 0); err == nil {
 			t.Error("SetCheckpoint went back")
 		}
-		wantErr(t, "SetCheckpoint of the same size", tx.Ledger.SetCheckpoint(ctx, 2, []byte("two, cosigned")), nil)
+		wantErr(t, "SetCheckpoint of the same size", tx.Ledger.SetCheckpoint(ctx, 2, []byte("two, cosigned"), 0), nil)
 		note, err := tx.Ledger.Checkpoint(ctx)
 		equal(t, "Checkpoint", string(note), "two, cosigned")
+		if err != nil {
+			return err
+		}
+		kept, err := tx.Ledger.Kept(ctx)
+		equal(t, "Kept, which never falls", kept, int64(1))
 		return err
+	})
+}
+
+// ledgerInBulk appends more entries than a statement takes.
+func ledgerInBulk(t *testing.T, open Opener) {
+	st, _ := open(t)
+	ctx := t.Context()
+	var entries []store.LedgerEntry
+	var hashes []store.TreeHash
+	for i := range 101 {
+		h := sha256.Sum256([]byte{byte(i)})
+		entries = append(entries, store.LedgerEntry{Seq: int64(i), Leaf: h, Salt: bytesOf(32), Body: bytesOf(80), Kind: []string{"opened", "bound"}[i%2], At: noon})
+		hashes = append(hashes, store.TreeHash{Index: int64(i), Hash: h})
+	}
+	update(t, st, func(tx *store.Tx) error { return tx.Ledger.Append(ctx, entries, hashes) })
+	view(t, st, func(tx *store.Tx) error {
+		got, err := tx.Ledger.Entries(ctx, hearkeep.VaultID{}, math.MinInt64, 1000)
+		wantErr(t, "Entries", err, nil)
+		equal(t, "Entries", got, entries)
+		stored, err := tx.Ledger.HashRange(ctx, 3, 99)
+		wantErr(t, "HashRange", err, nil)
+		equal(t, "HashRange", stored, hashes[3:99])
+		leaves, err := tx.Ledger.Leaves(ctx, 98, 2)
+		wantErr(t, "Leaves", err, nil)
+		equal(t, "Leaves", leaves, [][32]byte{entries[98].Leaf, entries[99].Leaf})
+		bound, err := tx.Ledger.EntriesOfKind(ctx, "bound")
+		wantErr(t, "EntriesOfKind", err, nil)
+		equal(t, "EntriesOfKind", len(bound), 50)
+		return nil
+	})
+}
+
+func ledgerKeys(t *testing.T, open Opener) {
+	st, _ := open(t)
+	ctx := t.Context()
+	keys := []store.LedgerKey{{First: 0, Key: "a"}, {First: 7, Key: "b"}}
+	w := store.LedgerWitness{Key: "w", URL: "https://witness.example", Size: 3, Note: []byte("note"), At: noon}
+	update(t, st, func(tx *store.Tx) error {
+		err := tx.Ledger.AddKey(ctx, store.LedgerKey{Key: "of an empty log"})
+		for _, k := range keys {
+			err = errors.Join(err, tx.Ledger.AddKey(ctx, k))
+		}
+		wantErr(t, "a key at the same size", tx.Ledger.AddKey(ctx, store.LedgerKey{First: 7, Key: "c"}), store.ErrExists)
+		err = errors.Join(err, tx.Ledger.SetWitness(ctx, w))
+		w.Trouble, w.Since = "unreachable", noon.Add(time.Hour)
+		return errors.Join(err, tx.Ledger.SetWitness(ctx, w))
+	})
+	view(t, st, func(tx *store.Tx) error {
+		got, err := tx.Ledger.Keys(ctx)
+		wantErr(t, "Keys", err, nil)
+		equal(t, "Keys", got, keys)
+		ws, err := tx.Ledger.Witnesses(ctx)
+		wantErr(t, "Witnesses", err, nil)
+		equal(t, "Witnesses", ws, []store.LedgerWitness{w})
+		return nil
 	})
 }
 
