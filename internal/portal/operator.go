@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/incident"
 	"github.com/hearkeep/hearkeep/internal/rights"
 )
 
@@ -40,6 +41,7 @@ type operatorPage struct {
 	Cases        []caseLine // open ones, the soonest due first
 	MoreCases    int        // open ones that are not shown
 	Waiting      []waitingView
+	Watch        []incident.Explained
 	Log          logView
 	Clocks       []clockView
 	Counts       []countView
@@ -126,7 +128,7 @@ func (p *portal) operatorPage(ctx context.Context) (*operatorPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	page.MoreCases = desk.More
+	page.MoreCases, page.Watch = desk.More, p.Incidents.Thresholds.Explain()
 	for _, c := range desk.Open {
 		page.Cases = append(page.Cases, p.caseLine(c))
 	}

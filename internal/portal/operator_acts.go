@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"net/mail"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/incident"
@@ -120,8 +122,8 @@ func (p *portal) clauseOf(given url.Values) (c incident.Clause, err error) {
 		return c, err
 	}
 	switch {
-	case given.Get("kind") == clauseWindow && c.From.IsZero() && c.To.IsZero():
-		return c, hearkeep.Errorf(hearkeep.Invalid, "A window of time needs a begin or an end.")
+	case given.Get("kind") == clauseWindow && (c.From.IsZero() || c.To.IsZero()):
+		return c, hearkeep.Errorf(hearkeep.Invalid, "A window of time has a begin and an end.")
 	case !c.From.IsZero() && !c.To.IsZero() && !c.From.Before(c.To):
 		return c, hearkeep.Errorf(hearkeep.Invalid, "The window ends before it begins.")
 	case !c.Archive.IsZero() && !(c.From.IsZero() && c.To.IsZero()):
@@ -299,8 +301,18 @@ func (p *portal) offerToPeople(ctx context.Context, id hearkeep.IncidentID, give
 	if err != nil {
 		return err
 	}
+	if utf8.RuneCountInString(text) > mostOffer || linked.MatchString(text) {
+		return hearkeep.Errorf(hearkeep.Invalid, "An offer is at most %d characters of text, without a link or an address.", mostOffer).
+			WithHint("People are warned of letters that want them to click. Say where to sign in, or whom to ask by telephone.")
+	}
 	return p.Incidents.Offer(ctx, id, text)
 }
+
+// mostOffer is how long an offer may be, in characters.
+const mostOffer = 1000
+
+// linked finds what a reader of letters may click on.
+var linked = regexp.MustCompile(`(?i)://|www\.|mailto:|[^\s@]@[^\s@]|\b[a-z0-9-]+\.(com|net|org|info|io|eu|de|fr|es|it|nl|at|ch|be|uk|us|ru|cn|xyz|top|site|online|shop)\b`)
 
 // reasoned is a text that a form must have.
 func reasoned(given url.Values, name string) (string, error) {

@@ -42,6 +42,8 @@ type casePage struct {
 	Assessment incident.Assessment
 	Why        []string // of the score
 	Offer      string
+	Conclusion string
+	Lost       int      // entries that may have shown more, and have lost what they said
 	Handed     []string // accounts that may be asked to delete
 	Languages  []languageView
 
@@ -87,6 +89,8 @@ type filedView struct {
 	Evidence []string // ids of what it named
 	About    string
 	Reach    string
+	Named    string // what it named, where that led to nothing here
+	Late     string // why a letter was entered long after it came
 }
 
 type stepView struct {
@@ -159,6 +163,7 @@ func (p *portal) casePageOf(c incident.Case) *casePage {
 		frame: p.frame(whatText(c.What)), caseLine: p.caseLine(c.Summary), Ended: !c.Closed.IsZero(), Does: p.next(c),
 		Phase: c.Phase, Notify: c.Notify, TellBy: p.clockOf(c.TellBy), Untold: untold(c.Affected), Assessment: c.Assessment,
 		Held: isHeld(c.Steps), Hows: howsOf(c.Affected), Languages: languages(), given: url.Values{},
+		Offer: c.Offer, Conclusion: c.Conclusion, Lost: c.Lost,
 	}
 	if page.TellBy != nil {
 		page.TellLeft, _ = p.hoursLeft(c.TellBy)
@@ -179,11 +184,8 @@ func (p *portal) casePageOf(c incident.Case) *casePage {
 	}
 	for _, s := range c.Steps {
 		page.Steps = append(page.Steps, p.stepView(s))
-		switch s.Kind {
-		case incident.StepNotified:
+		if s.Kind == incident.StepNotified {
 			page.Made = append(page.Made, madeView{len(page.Made) + 1, p.clock(s.At), s.Text})
-		case incident.StepOffered:
-			page.Offer = s.Text
 		}
 	}
 	for _, l := range c.Letters {
@@ -356,7 +358,7 @@ func (p *portal) clauseView(c incident.Clause) clauseView {
 func (p *portal) filedView(f incident.Reported) filedView {
 	v := filedView{
 		ID: f.ID.String(), What: whatText(f.What), Via: filedVia(f.Via), At: p.clock(f.At), Answered: p.clockOf(f.Answered),
-		Language: f.Language.Or(), About: f.About, Reach: f.Reach,
+		Language: f.Language.Or(), About: f.About, Reach: f.Reach, Named: shortened(f.Named), Late: f.Late,
 	}
 	add := func(what, id string, zero bool) {
 		if !zero {

@@ -31,6 +31,9 @@ type takenView struct {
 	To           string // where it was sent; empty where nowhere
 }
 
+// letterBytes is room for a letter with a receipt pasted in.
+const letterBytes = 256 << 10
+
 const mailTitle = "Enter a report that came as a letter"
 
 func (p *portal) mailPage() *mailPage {
@@ -70,6 +73,7 @@ func (p *portal) filing(given url.Values) (f incident.Filing, err error) {
 	f = incident.Filing{
 		What: incident.WhatOther, Via: hearkeep.ReportMail, About: textOfForm(given, "about"), Reach: strings.TrimSpace(given.Get("reach")),
 		Receipt: textOfForm(given, "receipt"), Language: hearkeep.Language(given.Get("language")),
+		Late: textOfForm(given, "late"),
 	}
 	if f.Receipt != "" {
 		f.What = incident.WhatNotMine

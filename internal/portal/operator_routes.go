@@ -19,7 +19,7 @@ func (p *portal) operatorRoutes() []route {
 		{method: "GET", pattern: "/operator/cases/{id}/notification.pdf", on: breach, operator: p.notificationFile("pdf")},
 
 		{method: "GET", pattern: "/operator/report", on: clocks, operator: p.mailForm},
-		{method: "POST", pattern: "/operator/report", on: clocks, operator: p.fileMail, body: caseBytes},
+		{method: "POST", pattern: "/operator/report", on: clocks, operator: p.fileMail, body: letterBytes},
 
 		{method: "GET", pattern: "/operator/register", on: clocks, operator: p.register},
 		{method: "GET", pattern: "/operator/register.html", on: clocks, operator: p.registerFile("html")},

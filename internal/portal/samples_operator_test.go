@@ -70,6 +70,8 @@ func workedCase() incident.Case {
 		for i, kind := range []string{incident.StepAssessed, incident.StepDecided, incident.StepTold, incident.StepAsked, incident.StepOffered, incident.StepNotified, incident.StepAttested, "a step of its own", incident.StepAlarmed} {
 			c.Steps = append(c.Steps, incident.StepView{Step: store.Step{N: 5 + i, Kind: kind, By: hearkeep.RoleOperator, Entry: int64(90400 + i), At: day0.Add(time.Duration(i-60) * time.Minute)}, Text: nasty})
 		}
+		c.Offer, c.Conclusion, c.Lost = nasty, "", 2
+		c.Reports[1].Named, c.Reports[1].Late = nasty, nasty
 		c.Letters = []store.Communication{
 			{Account: c.Affected[0].Account, Kind: "email", Topic: "your recordings", State: "sent", At: day0.Add(-time.Hour), Ended: day0.Add(-59 * time.Minute)},
 			{Account: c.Affected[0].Account, Kind: "webhook", Topic: "your recordings", State: "failed", At: day0.Add(-time.Hour), Ended: day0},
@@ -100,7 +102,7 @@ func operatorSamples(wrong *problem) []sample {
 	})
 	closed := sampleCase(func(c *incident.Case) {
 		*c = workedCase()
-		c.ID, c.State, c.Closed, c.Notify, c.Phase = hearkeep.IncidentID{8}, hearkeep.IncidentClosed, day0, "no", 0
+		c.ID, c.State, c.Closed, c.Notify, c.Phase, c.Conclusion = hearkeep.IncidentID{8}, hearkeep.IncidentClosed, day0, "no", 0, nasty
 	})
 	bare := incident.Case{Summary: incident.Summary{ID: hearkeep.IncidentID{9}, What: incident.WhatClock, State: hearkeep.IncidentOpen, AwareAt: day0, Due: day0.Add(30 * time.Second), Reports: 1}}
 	held := sampleCase(func(c *incident.Case) {
@@ -149,7 +151,7 @@ func operatorSamples(wrong *problem) []sample {
 	made := []madeView{{1, at(day0), nasty}, {2, at(day0), "AZ 4711"}}
 	operator := p.frame("The operator’s desk")
 	return []sample{
-		{"operator-cases", "operator", &operatorPage{frame: operator, Cases: lines, MoreCases: 3, Log: logView{"hearkeep.local/4f1c", "90,412 entries"}, Reports: 3,
+		{"operator-cases", "operator", &operatorPage{frame: operator, Cases: lines, MoreCases: 3, Log: logView{"hearkeep.local/4f1c", "90,412 entries"}, Watch: incident.DefaultThresholds().Explain(), Reports: 3,
 			Waiting: []waitingView{{"Recordings are missing", "by Hearkeep itself", at(day0)}, {nasty, nasty, at(day0)}}}},
 		{"cases", "cases", &casesPage{frame: p.frame("Cases"), Cases: append(lines, p.caseLine(closed.Summary)), Older: "1-2", First: true}},
 		{"cases-none", "cases", &casesPage{frame: p.frame("Cases"), First: true}},
