@@ -380,7 +380,7 @@ func (r *restore) end(ctx context.Context, st store.Store, l *ledger.Ledger) err
 		if err := r.copies(ctx, tx, now); err != nil {
 			return err
 		}
-		report := store.Report{ID: hearkeep.NewID[hearkeep.ReportID](), What: ReportRestored, At: now}
+		report := store.Report{ID: hearkeep.NewID[hearkeep.ReportID](), What: ReportRestored, Via: hearkeep.ReportSelf, At: now}
 		return tx.Incidents.InsertReport(ctx, report)
 	})
 	if err != nil {

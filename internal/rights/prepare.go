@@ -261,6 +261,20 @@ func (d *Desk) Send(ctx context.Context, who identity.Verified, id hearkeep.Arch
 		func(w io.Writer) error { return f.bag.Write(ctx, w, in, from, to) })
 }
 
+// notReported refuses to hand over an archive of which somebody reports that
+// it holds what is not theirs, however little of it is missing. The report
+// froze the vaults as well, so that nothing else is handed over either.
+func (d *Desk) notReported(ctx context.Context, id hearkeep.ArchiveID) error {
+	return d.Store.View(ctx, func(tx *store.Tx) error {
+		reported, err := tx.Incidents.ArchiveReported(ctx, id)
+		if err == nil && reported {
+			err = hearkeep.Errorf(hearkeep.Conflict, "This archive was reported, so nothing more of it is handed over.").
+				WithHint("What a report froze is freed when its case is closed.")
+		}
+		return err
+	})
+}
+
 // send writes a range of an archive, with what comes before it and after it.
 func (d *Desk) send(ctx context.Context, f *frozen, by actor, w io.Writer, from, to int64, first func(*store.Tx) error, write func(io.Writer) error) error {
 	if from < 0 || to < from || to > f.Size {
@@ -268,6 +282,9 @@ func (d *Desk) send(ctx context.Context, f *frozen, by actor, w io.Writer, from,
 	}
 	if from == to {
 		return nil
+	}
+	if err := d.notReported(ctx, f.ID); err != nil {
+		return wrapped(err, "send", f.ID)
 	}
 	if err := d.begin(ctx, f, by, first); err != nil {
 		return wrapped(err, "begin to send", f.ID)

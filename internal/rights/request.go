@@ -375,11 +375,11 @@ func (d *Desk) report(ctx context.Context, tx *store.Tx, r store.Report) error {
 			return nil
 		}
 	}
-	r.ID, r.At = hearkeep.NewID[hearkeep.ReportID](), now()
+	r.ID, r.Via, r.At = hearkeep.NewID[hearkeep.ReportID](), hearkeep.ReportSelf, now()
 	if err := tx.Incidents.InsertReport(ctx, r); err != nil {
 		return err
 	}
-	e := ledger.Entry{Kind: ledger.KindReported, Role: hearkeep.RoleSystem, Purpose: r.What}
+	e := ledger.Entry{Kind: ledger.KindReported, Role: hearkeep.RoleSystem, Purpose: r.What, Report: &r.ID}
 	if !r.Account.IsZero() {
 		e.Account = &r.Account
 	}

@@ -77,7 +77,7 @@ func (k *Keep) missingAtStart(ctx context.Context, tx *store.Tx, vault hearkeep.
 	if err != nil {
 		return err
 	}
-	report := store.Report{ID: hearkeep.NewID[hearkeep.ReportID](), What: WhatAtStart, Vault: vault, Binding: gaps[0].Binding, At: now}
+	report := store.Report{ID: hearkeep.NewID[hearkeep.ReportID](), What: WhatAtStart, Via: hearkeep.ReportSelf, Vault: vault, Binding: gaps[0].Binding, At: now}
 	if len(holders) == 1 {
 		report.Account = holders[0]
 	}
@@ -89,7 +89,7 @@ func (k *Keep) missingAtStart(ctx context.Context, tx *store.Tx, vault hearkeep.
 		count += int(run.To - run.From + 1)
 	}
 	failed := ledger.Entry{Kind: ledger.KindKeepFailed, Role: hearkeep.RoleSystem, Vault: &vault, Purpose: "found at start", Count: count, Items: gaps}
-	reported := ledger.Entry{Kind: ledger.KindReported, Role: hearkeep.RoleSystem, Vault: &vault, Purpose: WhatAtStart, Count: count}
+	reported := ledger.Entry{Kind: ledger.KindReported, Role: hearkeep.RoleSystem, Vault: &vault, Purpose: WhatAtStart, Count: count, Report: &report.ID}
 	k.log.Warn("numbers were missing at start", "vault", vault, "numbers", count)
 	return k.tell(ctx, tx, []ledger.Entry{failed, reported}, holders, letterMissing(k.called(v), count))
 }
