@@ -123,6 +123,9 @@ func (d *doctor) ledger(ctx context.Context, st store.Store) {
 	}
 	l, err := ledger.Look(ctx, st, key)
 	switch {
+	case errors.Is(err, ledger.ErrRewound):
+		d.damage("ledger", "do not go on with it: keep a copy of the folder, and put the right database back or restore the newest backup", "The ledger went back (%s). %s", firstLine(err), rewound)
+		return
 	case errors.Is(err, ledger.ErrForked):
 		d.damage("ledger", "do not go on with it: keep a copy, and restore the newest whole backup", "The ledger does not lead to its signed checkpoint: this database was altered, or an older one was put in its place.")
 		return

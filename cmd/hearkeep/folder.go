@@ -165,16 +165,28 @@ func wholeFolder(path string) error {
 }
 
 func ledgerError(err error) error {
-	if errors.Is(err, ledger.ErrForked) {
+	switch {
+	case errors.Is(err, ledger.ErrRewound):
+		return codedError{exitDamaged, hearkeep.Errorf(hearkeep.Conflict, "THE LEDGER WENT BACK. %s", rewound).
+			WithHint("Do not go on with it. Keep a copy of the folder, and find out who can write to it. Put the right database back, or restore the newest backup; or, where nothing else is left, hearkeep ledger continue --help.").Because(err)}
+	case errors.Is(err, ledger.ErrForked):
 		return codedError{exitDamaged, hearkeep.Errorf(hearkeep.Conflict, "The ledger does not lead to its signed checkpoint: this database was altered, or an older one was put in its place.").
 			WithHint("Do not go on with it. Keep a copy, and restore the newest whole backup.").Because(err)}
 	}
 	return err
 }
 
+// rewound says what ledger.ErrRewound means.
+const rewound = "The database is older than, or other than, what this keep has signed and kept in its file of checkpoints: an older copy, or another history, was put in its place, or that file was altered."
+
 // close lets go of everything that openFolder took.
 func (f *folder) close() error {
 	var errs []error
+	if f.ledger != nil { // what fails here is in the database all the same
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		errs = append(errs, f.ledger.Close(ctx))
+		cancel()
+	}
 	if f.store != nil {
 		errs = append(errs, f.store.Close())
 	}
