@@ -82,6 +82,9 @@ func (d *Desk) Read(ctx context.Context, id hearkeep.IncidentID, account hearkee
 		if err != nil {
 			return err
 		}
+		if err := showPage(ctx, tx, log, account, now); err != nil {
+			return err
+		}
 		row := store.Communication{Incident: id, Account: account, Kind: kindNotice, Topic: "your recordings", State: stateRead, At: now, Ended: now}
 		if slices.ContainsFunc(log, func(c store.Communication) bool {
 			return c.Account == account && c.Kind == kindNotice

@@ -69,7 +69,8 @@ type Incidents interface {
 	Affected(ctx context.Context, incident hearkeep.IncidentID) ([]Affected, error)
 	// AffectedOf lists what concerns an account, by case, vault, binding and number.
 	AffectedOf(ctx context.Context, account hearkeep.AccountID) ([]Affected, error)
-	// ToldAffected notes when an account was told of a case.
+	// ToldAffected notes when an account was told of what it had not been told
+	// of in a case; ErrNotFound where there is nothing such.
 	ToldAffected(ctx context.Context, incident hearkeep.IncidentID, account hearkeep.AccountID, at time.Time) error
 
 	// InsertCommunication notes a letter that tells somebody of a case.

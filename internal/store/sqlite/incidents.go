@@ -206,7 +206,7 @@ func (i incidents) AffectedOf(ctx context.Context, account hearkeep.AccountID) (
 }
 
 func (i incidents) ToldAffected(ctx context.Context, incident hearkeep.IncidentID, account hearkeep.AccountID, at time.Time) error {
-	return i.change(ctx, "UPDATE affected SET told = ? WHERE incident = ? AND account = ?", millis(at), incident, account)
+	return i.change(ctx, "UPDATE affected SET told = ? WHERE incident = ? AND account = ? AND told = 0", millis(at), incident, account)
 }
 
 func (i incidents) InsertCommunication(ctx context.Context, c store.Communication) error {
