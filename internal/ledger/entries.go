@@ -165,7 +165,7 @@ func ReadEntries(r io.Reader) (*Entries, error) {
 	if err := f.line(&f.Head); err != nil {
 		return nil, err
 	}
-	if f.Head.Format != EntriesFormat {
+	if f.Head.Format != EntriesFormat || f.Head.Vaults == nil {
 		return nil, fmt.Errorf("%w: not a file of entries", ErrMalformed)
 	}
 	return f, nil
@@ -192,6 +192,9 @@ func (f *Entries) Check(known note.Verifiers, each func(Recorded) error) (Checkp
 		var line entryLine
 		if err := readLine(raw, &line); err != nil {
 			return under, end, err
+		}
+		if line.Path == nil {
+			return under, end, fmt.Errorf("%w: entry %d has no path", ErrMalformed, line.Index)
 		}
 		if line.Index >= before {
 			return under, end, fmt.Errorf("%w: entry %d stands after %d", ErrFalse, line.Index, before)

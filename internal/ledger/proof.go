@@ -202,12 +202,15 @@ func OpenCheckpoint(signed []byte, known note.Verifiers) (Checkpoint, error) {
 		return Checkpoint{}, err
 	}
 	c.Signed = signed
-	for _, sig := range opened.Sigs {
-		if sig.Name == c.Origin {
-			return c, nil
+	for _, sig := range slices.Concat(opened.Sigs, opened.UnverifiedSigs) {
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
+			return Checkpoint{}, fmt.Errorf("%w: a signature is spelled otherwise", ErrMalformed)
 		}
 	}
-	return Checkpoint{}, fmt.Errorf("%w: the log %q has not signed it", ErrUnknownKey, c.Origin)
+	if !slices.ContainsFunc(opened.Sigs, func(sig note.Signature) bool { return sig.Name == c.Origin && !cosigned(sig, known) }) {
+		return Checkpoint{}, fmt.Errorf("%w: the log %q has not signed it", ErrUnknownKey, c.Origin)
+	}
+	return c, nil
 }
 
 // readHead reads a checkpoint's text: origin, size, root, and further lines
