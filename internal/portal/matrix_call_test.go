@@ -73,6 +73,9 @@ func (w *town) body(c cell) (kind string, body []byte) {
 	if c.caller.who != nil {
 		form.Set("code", w.codes[c.caller.who.account])
 	}
+	if row.operator != nil {
+		form = w.operatorForm(c)
+	}
 	switch row.pattern {
 	case "/account/addresses":
 		form.Set("kind", "webhook")
@@ -90,8 +93,6 @@ func (w *town) body(c cell) (kind string, body []byte) {
 		form = url.Values{"place": {"the hall"}, "day": {time.Now().UTC().Format(time.DateOnly)}, "from": {"00:00"}, "to": {"00:00"}, "about": {"I sang."}}
 	case "/claims/{id}":
 		form.Set("how", rights.AnswerErase)
-	case "/operator":
-		form = url.Values{"request": {w.asked}, "reason": {"So many asked at once that it takes longer."}}
 	case "/unlock":
 		form = url.Values{"passphrase": {passphrase}}
 	case "/sign-in":

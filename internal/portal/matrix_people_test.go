@@ -57,6 +57,7 @@ func (w *town) settle() {
 	w.furnish("Sven", "the studio's", w.vaults["studio"], 1)
 	w.invitations()
 	w.credentials()
+	w.cases()
 	w.asPlanned()
 	for name := range w.people { // what waits for a keyholder is done
 		for id := range w.holds[w.people[name].account] {

@@ -108,7 +108,7 @@ func (w *town) bystanders(row route, c asker, all map[string]bool) map[string]bo
 	theirs := map[string]bool{}
 	for line := range maps.Keys(all) {
 		table, _, _ := strings.Cut(line, " ")
-		if row.operator != nil && table == "requests" { // a clock is what an operator changes
+		if row.operator != nil && byOperator(table) {
 			continue
 		}
 		if row.claimant != nil && table == "claims" { // whoever has its link withdraws it
