@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/incident"
 )
 
@@ -15,6 +16,8 @@ type incidentFlags struct {
 	IncidentMail       string        `help:"With --smtp: where alarms go when the clock of a case runs down." placeholder:"ADDRESS"`
 	ControllerName     string        `help:"Who answers for this keep, as the notification to the authority names them." placeholder:"TEXT"`
 	ControllerContact  string        `help:"Whom people and the authority ask: a data protection officer, or another contact point." placeholder:"TEXT"`
+	WatchOpenings      int           `help:"How many different recordings one account may listen to within a day before that is reported; of a vault, all together, twice as many." default:"1000" placeholder:"N"`
+	WatchFailed        int           `help:"How many openings of one vault may fail within an hour before that is reported." default:"1" placeholder:"N"`
 	Authority          string        `help:"Which data protection authority is competent." placeholder:"TEXT"`
 }
 
@@ -30,6 +33,8 @@ func (f incidentFlags) incidents() (incident.Config, error) {
 	case f.IncidentClock < leastClock:
 		return incident.Config{}, hearkeep.Errorf(hearkeep.Invalid, "--incident-clock %s is no time to notify within.", f.IncidentClock).
 			WithHint("Leave it out for 72h. One hour is the least.")
+	case f.WatchOpenings < 1 || f.WatchFailed < 1:
+		return incident.Config{}, hearkeep.Errorf(hearkeep.Invalid, "--watch-openings and --watch-failed are counts from 1 on.")
 	case f.IncidentTellWithin <= 0 || f.IncidentTellWithin > mostTell:
 		return incident.Config{}, hearkeep.Errorf(hearkeep.Invalid, "--incident-tell-within %s is no time to tell people within.", f.IncidentTellWithin).
 			WithHint("Leave it out for 1h. One day is the most.")
@@ -41,6 +46,7 @@ func (f incidentFlags) incidents() (incident.Config, error) {
 	}
 	return incident.Config{
 		Clock: f.IncidentClock, TellWithin: f.IncidentTellWithin, AlarmTo: f.IncidentMail,
+		Thresholds: incident.Thresholds{Openings: f.WatchOpenings, FailedOpenings: f.WatchFailed, SessionLife: identity.SessionLife},
 		Controller: incident.Controller{Name: f.ControllerName, Contact: f.ControllerContact, Authority: f.Authority},
 	}, nil
 }

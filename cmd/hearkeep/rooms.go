@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"time"
 
+	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/act"
 	"github.com/hearkeep/hearkeep/internal/hear"
 	"github.com/hearkeep/hearkeep/internal/identity"
@@ -70,7 +72,14 @@ func openRooms(ctx context.Context, f *folder, zone *time.Location, wait time.Du
 	if r.engine, err = startEngine(ctx, sentences, log); err != nil {
 		return nil, err
 	}
-	r.ear = hear.New(hear.Config{Engine: r.engine, Voice: voice, Sentences: sentences, Act: r.acts, Store: f.store, Log: log})
+	r.ear = hear.New(hear.Config{
+		Engine: r.engine, Voice: voice, Sentences: sentences, Act: r.acts, Store: f.store, Log: log,
+		Peer: func(ctx context.Context, binding hearkeep.BindingID, from netip.Addr) {
+			if err := r.incidents.HeardPeer(ctx, binding, from); err != nil {
+				log.Error("who speaks at a door was not looked at", "binding", binding, "err", err)
+			}
+		},
+	})
 	r.doors = hear.NewDoors(r.ear, f.keep, log)
 	return r, nil
 }

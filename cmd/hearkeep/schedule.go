@@ -20,8 +20,9 @@ type task struct {
 
 // schedule runs tasks at start and then at their intervals.
 type schedule struct {
-	log   *slog.Logger
-	tasks []task
+	log    *slog.Logger
+	tasks  []task
+	jumped func(context.Context, time.Duration) error // is told of a clock that is not believed; nil for nobody
 }
 
 func (s schedule) run(ctx context.Context) error {
@@ -34,6 +35,11 @@ func (s schedule) run(ctx context.Context) error {
 			// Retention is not carried out on the word of a clock that lies.
 			s.log.Error("the clock jumped; nothing expires until Hearkeep is started anew", "by", jumped)
 			now = time.Time{}
+			if s.jumped != nil {
+				if err := s.jumped(ctx, jumped); err != nil && ctx.Err() == nil {
+					s.log.Error("that the clock jumped was not reported", "err", err)
+				}
+			}
 		}
 		for i, t := range s.tasks {
 			if now.IsZero() || now.Before(next[i]) {

@@ -93,13 +93,15 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	f.backups.KeysFor = cmd.BackupKeysFor
 	backups := func(ctx context.Context) error { return f.backups.Run(ctx, places, cmd.BackupEvery) }
-	tasks := schedule{log: log, tasks: []task{
+	tasks := schedule{log: log, jumped: r.incidents.ClockJumped, tasks: []task{
 		{"expire recordings", 10 * time.Minute, func(ctx context.Context, now time.Time) error { _, err := f.keep.Expire(ctx, now); return err }},
 		{"expire sessions, links and accounts that leave", time.Minute, r.desk.Expire},
 		{"expire requests and archives", time.Hour, r.rights.Expire},
 		{"follow the ledger", time.Minute, r.incidents.Follow},
+		{"check numbers", 6 * time.Hour, f.keep.CheckNumbers},
 		{"run the clocks of cases", time.Minute, r.incidents.Expire},
 		{"expire ledger bodies", 24 * time.Hour, func(ctx context.Context, now time.Time) error { _, err := f.ledger.Expire(ctx, now); return err }},
+		{"keep the ledger's head", time.Minute, func(ctx context.Context, _ time.Time) error { return f.ledger.Keep(ctx) }},
 		{"expire the log of letters", 24 * time.Hour, f.letters.Expire},
 		{"expire what agents asked", time.Hour, agents.Expire},
 		{"sweep", time.Hour, sweep(f.keep)},

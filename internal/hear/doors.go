@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/vault"
@@ -100,7 +102,7 @@ func (d *Doors) start(w vault.Listener) {
 	go func() {
 		defer close(o.done)
 		defer service.close()
-		err := wyoming.Serve(ctx, allowed{l, w.Door.Allow, d.log}, wyoming.Options{
+		err := wyoming.Serve(ctx, allowed{l, w.Door.Allow, d.log, d.told(w)}, wyoming.Options{
 			Handler: wyoming.Sessions(service, wyoming.Limits{Utterance: MaxDuration}, d.log), Log: d.log,
 		})
 		if err != nil {
@@ -153,11 +155,41 @@ func (d *Doors) Run(ctx context.Context) error {
 	return nil
 }
 
+// tellEvery is how often a machine that speaks at a door is told of.
+const tellEvery = 10 * time.Minute
+
+// told returns who is told of the machines that speak at a door.
+func (d *Doors) told(w vault.Listener) func(netip.Addr) {
+	last := map[netip.Addr]time.Time{} // of the accepting goroutine alone
+	return func(from netip.Addr) {
+		now := time.Now()
+		maps.DeleteFunc(last, func(_ netip.Addr, at time.Time) bool { return now.Sub(at) >= tellEvery })
+		if _, ok := last[from]; ok || d.ear.peer == nil {
+			return
+		}
+		last[from] = now
+		d.ear.later.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), keepWithin)
+			defer cancel()
+			d.ear.peer(ctx, w.Binding, from)
+		})
+	}
+}
+
+// addressOf is the address of a peer; the zero value where it has none.
+func addressOf(from net.Addr) netip.Addr {
+	if tcp, ok := from.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap().WithZone("")
+	}
+	return netip.Addr{}
+}
+
 // allowed is a listener for loopback and whoever is on the list.
 type allowed struct {
 	net.Listener
 	list []netip.Prefix
 	log  *slog.Logger
+	tell func(netip.Addr)
 }
 
 // Accept closes the connections of everybody else without a word.
@@ -168,6 +200,7 @@ func (a allowed) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if a.may(c.RemoteAddr()) {
+			a.tell(addressOf(c.RemoteAddr()))
 			return c, nil
 		}
 		a.log.Warn("a connection was refused: not on the listener's list", "from", c.RemoteAddr().String())
@@ -179,10 +212,6 @@ func (a allowed) Accept() (net.Conn, error) {
 }
 
 func (a allowed) may(from net.Addr) bool {
-	tcp, ok := from.(*net.TCPAddr)
-	if !ok {
-		return false
-	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	ip := addressOf(from)
 	return ip.IsLoopback() || slices.ContainsFunc(a.list, func(p netip.Prefix) bool { return p.Contains(ip) })
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -61,6 +62,9 @@ type Config struct {
 	Act       *act.Desk
 	Store     store.Store // for the counters
 	Log       *slog.Logger
+	// Peer is told which machine speaks at a listener, now and then; nil tells
+	// nobody. It may take its time, and is called on a goroutine of its own.
+	Peer func(ctx context.Context, binding hearkeep.BindingID, from netip.Addr)
 }
 
 // Ear takes turns. It may be used concurrently.
@@ -71,6 +75,7 @@ type Ear struct {
 	act       *act.Desk
 	store     store.Store
 	log       *slog.Logger
+	peer      func(context.Context, hearkeep.BindingID, netip.Addr)
 
 	later   sync.WaitGroup // keeps that nobody waits for
 	mu      sync.Mutex
@@ -83,7 +88,7 @@ func New(c Config) *Ear {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Ear{
-		engine: c.Engine, voice: c.Voice, sentences: c.Sentences, act: c.Act, store: c.Store, log: c.Log,
+		engine: c.Engine, voice: c.Voice, sentences: c.Sentences, act: c.Act, store: c.Store, log: c.Log, peer: c.Peer,
 		keeping: map[hearkeep.BindingID][]chan struct{}{},
 	}
 }

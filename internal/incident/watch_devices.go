@@ -28,19 +28,13 @@ const (
 // alone, begins anew at a restart, and no address of it is ever written.
 type doorsHeard struct {
 	tokens map[hearkeep.BindingID][]fromNetwork
-	peers  map[netip.Addr]map[hearkeep.BindingID]spoke
+	peers  map[netip.Addr]map[hearkeep.BindingID]time.Time
 }
 
 // fromNetwork is a network that a device's token came from.
 type fromNetwork struct {
 	network string
 	at      time.Time
-}
-
-// spoke is that a machine spoke at a door.
-type spoke struct {
-	vault hearkeep.VaultID
-	at    time.Time
 }
 
 // HeardToken notes that a device showed the token of a door, from a network.
@@ -95,68 +89,87 @@ func (w *watching) returns(binding hearkeep.BindingID, s fromNetwork, t Threshol
 // of two vaults whose keyholders have nothing to do with one another is one
 // device that is bound twice, or in the wrong home. Machines behind one
 // address, such as loopback, cannot be told apart, and are not looked at.
-func (d *Desk) HeardPeer(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, peer netip.Addr) error {
+func (d *Desk) HeardPeer(ctx context.Context, binding hearkeep.BindingID, peer netip.Addr) error {
 	peer = peer.Unmap().WithZone("")
 	if !peer.IsValid() || peer.IsLoopback() {
 		return nil
 	}
 	now := time.Now()
-	for _, other := range d.watching.spokeElsewhere(vault, binding, peer, now, d.thresholds().OnePeer) {
-		apart, err := d.strangers(ctx, vault, other)
-		if err != nil {
-			return fmt.Errorf("incident: who has vaults %s and %s: %w", vault, other, err)
-		}
-		if apart {
-			return d.inTwoPlaces(ctx, now, vault, binding)
-		}
+	others := d.watching.spokeElsewhere(binding, peer, now, d.thresholds().OnePeer)
+	if len(others) == 0 {
+		return nil
 	}
-	return nil
+	var here store.Binding
+	apart := false
+	err := d.Store.View(ctx, func(tx *store.Tx) (err error) {
+		if here, err = tx.Vaults.Binding(ctx, binding); err != nil {
+			return err
+		}
+		for _, id := range others {
+			other, err := tx.Vaults.Binding(ctx, id)
+			if errors.Is(err, store.ErrNotFound) || err == nil && !other.Ended.IsZero() {
+				continue
+			}
+			if err == nil && other.Vault != here.Vault && !apart {
+				apart, err = strangers(ctx, tx, here.Vault, other.Vault)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("incident: who speaks at door %s: %w", binding, err)
+	}
+	if !apart {
+		return nil
+	}
+	return d.inTwoPlaces(ctx, now, here.Vault, binding)
 }
 
-// spokeElsewhere notes that a peer spoke at a door, and returns other vaults at
-// whose doors it spoke lately.
-func (w *watching) spokeElsewhere(vault hearkeep.VaultID, binding hearkeep.BindingID, peer netip.Addr, now time.Time, within time.Duration) (others []hearkeep.VaultID) {
+// spokeElsewhere notes that a peer spoke at a door, and returns the other doors
+// at which it spoke lately.
+func (w *watching) spokeElsewhere(binding hearkeep.BindingID, peer netip.Addr, now time.Time, within time.Duration) (others []hearkeep.BindingID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.doors.peers == nil {
-		w.doors.peers = map[netip.Addr]map[hearkeep.BindingID]spoke{}
+		w.doors.peers = map[netip.Addr]map[hearkeep.BindingID]time.Time{}
 	}
 	if w.doors.peers[peer] == nil {
 		if len(w.doors.peers) >= maxPeers {
 			clear(w.doors.peers)
 		}
-		w.doors.peers[peer] = map[hearkeep.BindingID]spoke{}
+		w.doors.peers[peer] = map[hearkeep.BindingID]time.Time{}
 	}
 	at := w.doors.peers[peer]
-	maps.DeleteFunc(at, func(_ hearkeep.BindingID, s spoke) bool { return now.Sub(s.at) >= within })
-	for _, s := range at {
-		if s.vault != vault && !slices.Contains(others, s.vault) {
-			others = append(others, s.vault)
+	maps.DeleteFunc(at, func(_ hearkeep.BindingID, last time.Time) bool { return now.Sub(last) >= within })
+	for id := range at {
+		if id != binding {
+			others = append(others, id)
 		}
 	}
-	at[binding] = spoke{vault, now}
+	at[binding] = now
 	return others
 }
 
 // strangers reports whether no keyholder of one vault holds the other, or lives
 // in a household with one of its keyholders.
-func (d *Desk) strangers(ctx context.Context, a, b hearkeep.VaultID) (apart bool, err error) {
-	err = d.Store.View(ctx, func(tx *store.Tx) error {
-		ofA, err := circle(ctx, tx, a)
-		if err != nil {
-			return err
+func strangers(ctx context.Context, tx *store.Tx, a, b hearkeep.VaultID) (bool, error) {
+	ofA, err := circle(ctx, tx, a)
+	if err != nil {
+		return false, err
+	}
+	ofB, err := circle(ctx, tx, b)
+	if err != nil {
+		return false, err
+	}
+	for id := range ofA {
+		if ofB[id] {
+			return false, nil
 		}
-		ofB, err := circle(ctx, tx, b)
-		if err != nil {
-			return err
-		}
-		apart = len(ofA) > 0 && len(ofB) > 0
-		for id := range ofA {
-			apart = apart && !ofB[id]
-		}
-		return nil
-	})
-	return apart, err
+	}
+	return len(ofA) > 0 && len(ofB) > 0, nil
 }
 
 // circle is the accounts that hold a vault now, and their households.

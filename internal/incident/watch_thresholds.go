@@ -77,7 +77,7 @@ func (t Thresholds) Explain() []Explained {
 	return []Explained{
 		{"Openings that failed", fmt.Sprintf("%s in one vault within %s", times(t.FailedOpenings, "time"), spell(t.Window)),
 			"What was kept opens, always. Where it does not, something was altered, swapped or damaged."},
-		{"Numbers missing", "one number, at every start and once an hour",
+		{"Numbers missing", "one number; looked for at every start and every six hours",
 			"Each recording has the next number of its door. One that stands for nothing was lost in a crash, or was taken away."},
 		{"Openings without a session", fmt.Sprintf("one, later than %s after the end of its session or token", spell(t.Underway)),
 			"Whoever opens something has signed in before, and that stands in the ledger. What was asked for just before signing out may still be under way."},

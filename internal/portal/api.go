@@ -175,6 +175,11 @@ func (p *portal) admit(c *call, row route) error {
 // cookie. One that is not good is refused, and no other looked for.
 func (p *portal) identify(c *call, row route) (err error) {
 	ctx := c.r.Context()
+	defer func() {
+		if err == nil && c.who.Valid() { // a program's place is not its person's
+			p.usedBy(c.r, c.who.Account())
+		}
+	}()
 	header, given := c.r.Header["Authorization"]
 	if !given {
 		cookie, err := c.r.Cookie(p.cookieName("hearkeep"))

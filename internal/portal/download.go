@@ -28,8 +28,9 @@ const (
 // download is a file that is written when it is asked for, any range of it.
 type download struct {
 	rights.Open
-	whose string // who counts for its places: an account, or all tickets of one
-	send  func(ctx context.Context, w io.Writer, from, to int64) error
+	account hearkeep.AccountID // whose archive it is
+	whose   string             // who counts for its places: an account, or all tickets of one
+	send    func(ctx context.Context, w io.Writer, from, to int64) error
 }
 
 // download answers with an archive: whole, or one range of it (RFC 9110, 13
@@ -70,6 +71,7 @@ func (p *portal) download(w http.ResponseWriter, r *http.Request, d download) er
 		return err
 	}
 	defer leave()
+	p.fetchedBy(r, d)
 	return p.sendRange(w, r, status, d, from, to)
 }
 

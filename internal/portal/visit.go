@@ -39,6 +39,7 @@ func (p *portal) visit(r *http.Request) (*visit, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.usedBy(r, who.Account())
 	return p.enter(r.Context(), who, cookie.Value, p.opened(r))
 }
 
@@ -98,7 +99,11 @@ func (p *portal) inbox(r *http.Request) (*vault.Inbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.Keep.Device(r.Context(), device)
+	in, err := p.Keep.Device(r.Context(), device)
+	if err == nil {
+		p.heardAt(r, in)
+	}
+	return in, err
 }
 
 // visitor is what identity may know of a caller to limit attempts.

@@ -1,0 +1,51 @@
+package portal
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+
+	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/vault"
+)
+
+// placeOf is the network that the breach desk takes for one place: a /24 of
+// IPv4, a /48 of IPv6. Room incident keeps a mark of it and not its name.
+func placeOf(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	bits := 48
+	switch {
+	case !a.IsValid():
+		return ""
+	case a.IsLoopback():
+		return "loopback"
+	case a.Is4():
+		bits = 24
+	}
+	return netip.PrefixFrom(a, bits).Masked().String()
+}
+
+// usedBy notes from where an account is used. That it fails keeps nobody out.
+func (p *portal) usedBy(r *http.Request, account hearkeep.AccountID) {
+	if _, err := p.Incidents.Seen(r.Context(), account, placeOf(p.visitor(r).Addr)); err != nil && r.Context().Err() == nil {
+		p.Log.Error("where an account is used was not noted", "account", account, "err", err)
+	}
+}
+
+// fetchedBy tells the breach desk that an archive begins to leave. That it
+// fails does not stop what was asked for: the ledger and the letters say it.
+func (p *portal) fetchedBy(r *http.Request, d download) {
+	err := p.Incidents.Fetched(context.WithoutCancel(r.Context()), d.account, d.ID, placeOf(p.visitor(r).Addr))
+	if err != nil {
+		p.Log.Error("from where an archive is fetched was not looked at", "archive", d.ID, "err", err)
+	}
+}
+
+// heardAt tells the breach desk from where a device showed its token.
+func (p *portal) heardAt(r *http.Request, in *vault.Inbox) {
+	from := p.visitor(r).Addr.Unmap()
+	err := p.Incidents.HeardToken(context.WithoutCancel(r.Context()), in.Vault(), in.Binding(), placeOf(from), from.Is6())
+	if err != nil {
+		p.Log.Error("from where a device speaks was not looked at", "binding", in.Binding(), "err", err)
+	}
+}
