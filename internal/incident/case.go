@@ -82,13 +82,6 @@ type StepView struct {
 	Document []byte
 }
 
-// RecipientView is whoever was asked to delete what is another's.
-type RecipientView struct {
-	store.Recipient
-	Reach    string
-	Attested string // their name and what they attest, as they wrote it
-}
-
 // Cases lists cases, newest first, strictly before a place.
 func (d *Desk) Cases(ctx context.Context, before store.IncidentCursor, limit int) (list []Summary, err error) {
 	err = d.Store.View(ctx, func(tx *store.Tx) error {
@@ -176,6 +169,8 @@ func (d *Desk) view(ctx context.Context, tx *store.Tx, row store.Incident) (c Ca
 	c.Summary.Reports, c.People, c.Items = len(reports), size.People, size.Items
 	if f.Assessment != nil {
 		c.Assessment = *f.Assessment
+	} else if c.Assessment.SealedOnly, err = sealedOnly(ctx, tx, f.Clauses); err != nil {
+		return Case{}, err
 	}
 	c.Severity = c.Assessment.Level
 	return c, nil
@@ -197,19 +192,4 @@ func (d *Desk) readStep(s store.Step) StepView {
 		w = written{Text: altered}
 	}
 	return StepView{Step: s, Text: w.Text, Document: w.Document}
-}
-
-// askedOf is what lies sealed in a recipient's row.
-type askedOf struct {
-	Reach    string `json:"reach,omitempty"`
-	Attested string `json:"attested,omitempty"`
-}
-
-func (d *Desk) readRecipient(r store.Recipient) RecipientView {
-	var a askedOf
-	if err := d.unseal(seal.HouseRecipient, r.ID, r.Sealed, &a); err != nil {
-		d.Log.Error("a recipient is not what was stored", "recipient", r.ID, "err", err)
-		a.Attested = altered
-	}
-	return RecipientView{Recipient: r, Reach: a.Reach, Attested: a.Attested}
 }
