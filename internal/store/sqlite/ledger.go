@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -22,18 +21,6 @@ func (l ledger) Size(ctx context.Context) (int64, error) {
 	return value[int64](ctx, l.tx, "SELECT coalesce(max(seq) + 1, 0) FROM ledger_entries")
 }
 
-const (
-	putEntry = "INSERT INTO ledger_entries (seq, leaf, salt, body, kind, vault, account, at) VALUES "
-	putHash  = "INSERT INTO ledger_hashes (idx, hash) VALUES "
-
-	entryRow = "(?, ?, ?, ?, ?, ?, ?, ?)"
-	hashRow  = "(?, ?)"
-)
-
-// bulk is how many rows one statement inserts where there are as many: what a
-// statement costs is mostly not its rows.
-const bulk = 32
-
 func (l ledger) Append(ctx context.Context, entries []store.LedgerEntry, hashes []store.TreeHash) error {
 	size, err := l.Size(ctx)
 	if err != nil {
@@ -44,35 +31,20 @@ func (l ledger) Append(ctx context.Context, entries []store.LedgerEntry, hashes 
 			return fmt.Errorf("sqlite: ledger entry %d after %d entries", e.Seq, size+int64(i))
 		}
 	}
-	err = putAll(ctx, l.tx, putEntry, entryRow, entries, func(args []any, e *store.LedgerEntry) []any {
-		return append(args, e.Seq, e.Leaf[:], e.Salt, e.Body, e.Kind, e.Vault, e.Account, millis(e.At))
-	})
-	if err != nil {
-		return err
-	}
-	return putAll(ctx, l.tx, putHash, hashRow, hashes, func(args []any, h *store.TreeHash) []any {
-		return append(args, h.Index, h.Hash[:])
-	})
-}
-
-// putAll inserts rows, bulk of them in a statement, and the rest one by one:
-// so there are two statements to prepare, however many rows.
-func putAll[T any](ctx context.Context, x *tx, insert, row string, rows []T, values func([]any, *T) []any) error {
-	var args []any
-	many := insert + strings.Repeat(row+", ", bulk-1) + row
-	for len(rows) > 0 {
-		n, query := 1, insert+row
-		if len(rows) >= bulk {
-			n, query = bulk, many
-		}
-		args = args[:0]
-		for i := range n {
-			args = values(args, &rows[i])
-		}
-		if err := x.put(ctx, query, args...); err != nil {
+	// One row a statement: for more of them SQLite keeps a journal of each
+	// statement, which costs more than it spares.
+	for _, e := range entries {
+		err := l.put(ctx, `INSERT INTO ledger_entries (seq, leaf, salt, body, kind, vault, account, at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			e.Seq, e.Leaf[:], e.Salt, e.Body, e.Kind, e.Vault, e.Account, millis(e.At))
+		if err != nil {
 			return err
 		}
-		rows = rows[n:]
+	}
+	for _, h := range hashes {
+		if err := l.put(ctx, "INSERT INTO ledger_hashes (idx, hash) VALUES (?, ?)", h.Index, h.Hash[:]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
