@@ -19,6 +19,7 @@ type Clause struct {
 	Account hearkeep.AccountID // what that account opened or was handed, or could open: keys that changed hands
 	Binding hearkeep.BindingID // what that door kept: a device in the wrong home
 	Vault   hearkeep.VaultID   // what of that vault was opened, or handed over
+	Number  hearkeep.Number    // with Binding: that recording alone, which began at From; zero for all
 	From    time.Time          // of the window, zero for open; not used with Archive
 	To      time.Time
 	Without bool   // narrowing: what it finds is taken out; with Vault, all that happened to that vault
@@ -87,9 +88,9 @@ func affected(ctx context.Context, tx *store.Tx, clauses []Clause) (Scope, error
 			}
 		}
 	}
-	rows, err := s.people(with)
+	rows, err := s.people(less(with, without))
 	if err != nil {
 		return Scope{}, fmt.Errorf("incident: who is affected: %w", err)
 	}
-	return Scope{Affected: less(rows, without), Lost: s.lost}, nil
+	return Scope{Affected: rows, Lost: s.lost}, nil
 }

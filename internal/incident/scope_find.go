@@ -113,6 +113,10 @@ func (s *search) kept(c Clause) ([]find, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Number != 0 {
+		run := hearkeep.Run{Binding: b.ID, From: c.Number, To: c.Number}
+		return []find{{b.Vault, run, HowKept, later(c.From.Truncate(tick), b.Created), -1}}, nil
+	}
 	since, until := c.From, c.To
 	if until.IsZero() {
 		until = forever

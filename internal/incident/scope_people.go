@@ -50,11 +50,11 @@ func (l *lifetime) at(t time.Time) int {
 	return max(i-1, 0)
 }
 
-// held is a stretch of time.
-type held struct{ from, to time.Time }
+// tenure is a stretch of time in which an account held a vault.
+type tenure struct{ from, to time.Time }
 
 // heldBy is when an account held a vault.
-func (l *lifetime) heldBy(account hearkeep.AccountID) (spans []held) {
+func (l *lifetime) heldBy(account hearkeep.AccountID) (spans []tenure) {
 	for i, g := range l.generations {
 		if !slices.Contains(g.Keyholders, account) {
 			continue
@@ -66,7 +66,7 @@ func (l *lifetime) heldBy(account hearkeep.AccountID) (spans []held) {
 		if k := len(spans); k > 0 && spans[k-1].to.Equal(g.Created) {
 			spans[k-1].to = to
 		} else {
-			spans = append(spans, held{g.Created, to})
+			spans = append(spans, tenure{g.Created, to})
 		}
 	}
 	return spans
@@ -109,6 +109,9 @@ func (s *search) people(found []find) ([]store.Affected, error) {
 		}
 		rows, found = append(rows, of...), found[n:]
 	}
+	slices.SortFunc(rows, func(a, b store.Affected) int {
+		return cmp.Or(compareIDs(a.Account, b.Account), compareIDs(a.Vault, b.Vault), compareIDs(a.Binding, b.Binding), cmp.Compare(a.From, b.From))
+	})
 	return rows, nil
 }
 

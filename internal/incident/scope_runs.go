@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/hearkeep/hearkeep"
-	"github.com/hearkeep/hearkeep/internal/store"
 )
 
 // gravest lays finds of one door over each other: of each number, the gravest
@@ -75,43 +74,38 @@ func (o *overlay) Pop() any {
 	return f
 }
 
-// less takes finds out of rows, and returns what is left by account, vault,
-// binding and number.
-func less(rows []store.Affected, without []find) []store.Affected {
+// less takes what some finds name out of others.
+func less(found, without []find) []find {
+	if len(without) == 0 {
+		return found
+	}
 	type door struct {
 		vault   hearkeep.VaultID
 		binding hearkeep.BindingID
 	}
-	out := map[door][]hearkeep.Run{}
+	cuts := map[door][]hearkeep.Run{}
 	for _, f := range without {
 		at := door{f.vault, f.Binding}
-		out[at] = append(out[at], f.Run)
+		cuts[at] = append(cuts[at], f.Run)
 	}
-	for at, runs := range out {
-		out[at] = union(runs)
+	for at, runs := range cuts {
+		cuts[at] = union(runs)
 	}
-	var left []store.Affected
-	for _, row := range rows {
-		for _, cut := range out[door{row.Vault, row.Binding}] {
-			if cut.To < row.From {
-				continue
-			}
-			if cut.From > row.To {
-				break
-			}
-			if before := row; cut.From > row.From {
-				before.To = cut.From - 1
+	var left []find
+	for _, f := range found {
+		out := cuts[door{f.vault, f.Binding}]
+		i, _ := slices.BinarySearchFunc(out, f.From, func(r hearkeep.Run, n hearkeep.Number) int { return cmp.Compare(r.To, n) })
+		for ; i < len(out) && out[i].From <= f.To; i++ {
+			if before := f; out[i].From > f.From {
+				before.To = out[i].From - 1
 				left = append(left, before)
 			}
-			row.From = cut.To + 1
+			f.From = out[i].To + 1
 		}
-		if row.From <= row.To {
-			left = append(left, row)
+		if f.From <= f.To {
+			left = append(left, f)
 		}
 	}
-	slices.SortFunc(left, func(a, b store.Affected) int {
-		return cmp.Or(compareIDs(a.Account, b.Account), compareIDs(a.Vault, b.Vault), compareIDs(a.Binding, b.Binding), cmp.Compare(a.From, b.From))
-	})
 	return left
 }
 
