@@ -113,35 +113,55 @@ func (s *search) kept(c Clause) ([]find, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Number != 0 {
-		run := hearkeep.Run{Binding: b.ID, From: c.Number, To: c.Number}
-		return []find{{b.Vault, run, HowKept, later(c.From.Truncate(tick), b.Created), -1}}, nil
-	}
-	since, until := c.From, c.To
-	if until.IsZero() {
-		until = forever
-	}
-	runs, err := s.tx.Incidents.NumbersBetween(s.ctx, b.Vault, b.ID, since, until)
+	runs, err := s.begun(b, c)
 	if err != nil {
 		return nil, err
 	}
-	if b.Created.Before(until) {
-		gone, err := s.gone(b.Vault)
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range gone[b.ID] {
-			if !t.At.Before(since.Truncate(tick)) {
-				runs = append(runs, t.Run)
-			}
-		}
-	}
-	at := later(since.Truncate(tick), b.Created)
+	at := later(c.From.Truncate(tick), b.Created)
 	found := make([]find, len(runs))
 	for i, run := range runs {
 		found[i] = find{b.Vault, run, HowKept, at, -1}
 	}
 	return found, nil
+}
+
+// begun are the runs of a door that began in the window of a clause, or the
+// one number that it names.
+func (s *search) begun(b store.Binding, c Clause) ([]hearkeep.Run, error) {
+	gone, err := s.gone(b.Vault)
+	if err != nil {
+		return nil, err
+	}
+	if c.Number != 0 {
+		return s.one(b, c.Number, gone[b.ID])
+	}
+	until := c.To
+	if until.IsZero() {
+		until = forever
+	}
+	runs, err := s.tx.Incidents.NumbersBetween(s.ctx, b.Vault, b.ID, c.From, until)
+	if err != nil || !b.Created.Before(until) {
+		return runs, err
+	}
+	for _, t := range gone[b.ID] {
+		if !t.At.Before(c.From.Truncate(tick)) {
+			runs = append(runs, t.Run)
+		}
+	}
+	return runs, nil
+}
+
+// one is the run of one number, where something was kept under it.
+func (s *search) one(b store.Binding, n hearkeep.Number, gone []store.Tombstone) ([]hearkeep.Run, error) {
+	run := []hearkeep.Run{{Binding: b.ID, From: n, To: n}}
+	if slices.ContainsFunc(gone, func(t store.Tombstone) bool { return t.From <= n && n <= t.To }) {
+		return run, nil
+	}
+	recs, err := s.tx.Vaults.RecordingsByNumber(s.ctx, b.Vault, b.ID, n-1, 1)
+	if err != nil || len(recs) == 0 || recs[0].Number != n {
+		return nil, err
+	}
+	return run, nil
 }
 
 // forever is later than anything that is kept.
