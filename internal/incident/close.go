@@ -83,14 +83,14 @@ func (c *docket) answer(ctx context.Context, r store.Report, freed bool) error {
 	case r.Via == hearkeep.ReportSelf:
 		return nil
 	case !r.Account.IsZero():
-		return d.Letters.Tell(ctx, c.tx, r.Account, d.letterClosed(r.Language.Or(), c.now, freed, ""))
+		return d.Letters.Tell(ctx, c.tx, r.Account, d.letterClosed(r.Language.Or(), r.At, freed, ""))
 	case r.Via == hearkeep.ReportVoice:
-		return d.tellHolders(ctx, c.tx, r.Vault, hearkeep.AccountID{}, func(l hearkeep.Language) hearkeep.Letter { return d.letterClosed(l, c.now, freed, "") })
+		return d.tellHolders(ctx, c.tx, r.Vault, hearkeep.AccountID{}, func(l hearkeep.Language) hearkeep.Letter { return d.letterClosed(l, r.At, freed, "") })
 	}
 	var w wrote
 	if d.unseal(seal.HouseReport, r.ID, r.Sealed, &w) != nil || w.Reach == "" || !d.Letters.Can(notify.Email) {
 		return nil // Check says that it was altered
 	}
-	_, err := d.Letters.Write(ctx, c.tx, w.Reach, d.letterClosed(r.Language.Or(), c.now, false, ""))
+	_, err := d.Letters.Write(ctx, c.tx, w.Reach, d.letterClosed(r.Language.Or(), r.At, false, d.linkTo(w.Secret)))
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/ledger"
@@ -76,7 +77,7 @@ func recordingOf(ctx context.Context, tx *store.Tx, by hearkeep.AccountID, id he
 	}
 	return evidence{
 		recording: rec.ID, binding: rec.Binding, vault: rec.Vault,
-		clauses: []Clause{{Binding: rec.Binding, From: rec.Start, To: rec.Start.Add(tick)}},
+		clauses: []Clause{{Binding: rec.Binding, Number: rec.Number, From: rec.Start}},
 	}, nil
 }
 
@@ -166,5 +167,42 @@ func (d *Desk) archiveIn(text string) hearkeep.ArchiveID {
 	return *proven.Entry.Archive
 }
 
-// drawn is what a report of Hearkeep's own leads to look for.
-func drawn(r store.Report) []Clause { return nil }
+// How long before a report of Hearkeep's own lies what it may be about.
+const (
+	beforeNoticed = time.Hour
+	beforeCounted = 24 * time.Hour // of what is counted by the day
+)
+
+// drawn is what a report of Hearkeep's own leads to look for. What was damaged
+// or is missing is in nobody's hands by that: there is nothing to look for, and
+// whoever holds it was told by the room that noticed.
+func drawn(ctx context.Context, tx *store.Tx, r store.Report) ([]Clause, error) {
+	switch r.What {
+	case WhatPlace:
+		if !r.Archive.IsZero() {
+			return []Clause{{Archive: r.Archive}}, nil
+		}
+	case WhatTwice:
+		return []Clause{{Binding: r.Binding, From: r.At.Add(-beforeCounted)}}, nil
+	case WhatSession:
+		return openedIn(ctx, tx, r, beforeNoticed)
+	case WhatVolume:
+		return openedIn(ctx, tx, r, beforeCounted)
+	}
+	return nil, nil
+}
+
+// openedIn is what was opened of the vault that a report names, or of those
+// that its account holds, within some time before it.
+func openedIn(ctx context.Context, tx *store.Tx, r store.Report, before time.Duration) (clauses []Clause, err error) {
+	vaults := []store.Vault{{ID: r.Vault}}
+	if r.Vault.IsZero() {
+		if vaults, err = tx.Vaults.VaultsOf(ctx, r.Account); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range vaults {
+		clauses = append(clauses, Clause{Vault: v.ID, From: r.At.Add(-before), To: r.At.Add(tick)})
+	}
+	return clauses, nil
+}

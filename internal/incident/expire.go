@@ -106,7 +106,11 @@ func (d *Desk) takeUpOne(ctx context.Context, tx *store.Tx, id hearkeep.ReportID
 		return err
 	}
 	r.Via, r.Answered = hearkeep.ReportSelf, stamp()
-	c, err := d.takeUp(ctx, tx, &r, evidence{clauses: drawn(r)})
+	clauses, err := drawn(ctx, tx, r)
+	if err != nil {
+		return err
+	}
+	c, err := d.takeUp(ctx, tx, &r, evidence{clauses: clauses})
 	if err != nil {
 		return err
 	}

@@ -66,34 +66,23 @@ func (d *Desk) NoticesOf(ctx context.Context, account hearkeep.AccountID) (list 
 
 // notice is what the rows of one account in one case say to it.
 func (d *Desk) notice(ctx context.Context, tx *store.Tx, rows []store.Affected, l hearkeep.Language) (n Notice, err error) {
-	row, err := tx.Incidents.Incident(ctx, rows[0].Incident)
+	c, err := d.hold(ctx, tx, rows[0].Incident)
 	if err != nil {
 		return n, err
 	}
-	view, err := d.view(ctx, tx, row)
-	if err != nil {
-		return n, err
-	}
-	n = Notice{Incident: row.ID, What: row.What, AwareAt: row.AwareAt, Closed: row.Closed, Offer: view.Offer}
+	n = Notice{Incident: c.ID, What: c.What, AwareAt: c.AwareAt, Closed: c.Closed, Offer: c.file.Offer}
 	for _, a := range rows {
 		n.Items = append(n.Items, Item{Vault: a.Vault, Run: a.Run, How: a.How, At: a.At})
 		if a.Told.After(n.Told) {
 			n.Told = a.Told
 		}
 	}
-	t := tellingOf(row, rows)
-	_, t.Frozen = lastOf(stepsOf(view), StepFrozen)
-	t.Sealed, t.Measures = view.Assessment.SealedOnly, view.Assessment.Measures
-	t.Asked = len(view.Recipients) > 0
-	t.Attested = t.Asked && !slices.ContainsFunc(view.Recipients, func(r RecipientView) bool { return r.State != RecipientAttested })
+	base, err := c.telling(ctx)
+	if err != nil {
+		return n, err
+	}
+	t := tellingOf(c.Incident, rows)
+	t.Sealed, t.Frozen, t.Asked, t.Attested, t.Measures = base.Sealed, base.Frozen, base.Asked, base.Attested, base.Measures
 	n.Text = d.communication(l, t)
 	return n, nil
-}
-
-func stepsOf(c Case) []store.Step {
-	steps := make([]store.Step, len(c.Steps))
-	for i, s := range c.Steps {
-		steps[i] = s.Step
-	}
-	return steps
 }

@@ -81,6 +81,7 @@ type wrote struct {
 	Reach   string `json:"reach,omitempty"`
 	Receipt string `json:"receipt,omitempty"` // where it led to nothing here
 	Late    string `json:"late,omitempty"`
+	Secret  string `json:"secret,omitempty"` // with Reach: for the link in the last letter
 }
 
 // File takes a report: it is acknowledged, opens a case or joins the open one
@@ -131,6 +132,9 @@ func (d *Desk) file(ctx context.Context, tx *store.Tx, f Filing, row store.Repor
 	text := wrote{About: f.About, Reach: f.Reach, Late: f.Late}
 	if found.none() {
 		text.Receipt = f.named()
+	}
+	if f.Reach != "" {
+		text.Secret = taken.Secret
 	}
 	if text != (wrote{}) {
 		if row.Sealed, err = d.seal(seal.HouseReport, row.ID, text); err != nil {

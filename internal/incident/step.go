@@ -25,7 +25,8 @@ type file struct {
 	Conclusion string      `json:"conclusion,omitempty"`
 	// N is the step with which it was last written, so that an older file of
 	// the same case, put back, is told from it.
-	N int `json:"n"`
+	N      int    `json:"n"`
+	Stands stands `json:"stands"`
 }
 
 // written is what lies sealed in a step's row. Kind and N tell it from the
@@ -60,6 +61,10 @@ func (d *Desk) hold(ctx context.Context, tx *store.Tx, id hearkeep.IncidentID) (
 	if c.file, err = d.openFile(row); err != nil {
 		return nil, err
 	}
+	if !c.file.Stands.equal(standsOf(row, nil)) {
+		d.Log.Error("a case's row was altered; what lies sealed counts", "case", id)
+		c.Incident = c.file.Stands.as(row)
+	}
 	c.steps, err = tx.Incidents.Steps(ctx, id)
 	return c, err
 }
@@ -87,7 +92,11 @@ func (d *Desk) change(ctx context.Context, id hearkeep.IncidentID, what string, 
 
 // save stores what was changed of a case.
 func (c *docket) save(ctx context.Context) (err error) {
-	c.file.N = len(c.steps)
+	rows, err := c.tx.Incidents.Affected(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	c.file.N, c.file.Stands = len(c.steps), standsOf(c.Incident, affectedHash(rows))
 	if c.Sealed, err = c.desk.seal(seal.HouseIncident, c.ID, c.file); err != nil {
 		return err
 	}
@@ -165,6 +174,9 @@ func (d *Desk) unseal(p seal.HousePurpose, id [16]byte, sealed []byte, v any) er
 }
 
 func (d *Desk) openFile(row store.Incident) (f file, err error) {
+	if row.Sealed == nil {
+		return file{}, errAltered
+	}
 	var kind struct{ Kind string }
 	if err := d.unseal(seal.HouseIncident, row.ID, row.Sealed, &kind); err != nil {
 		return file{}, err
