@@ -29,6 +29,7 @@ var errNoServer = errors.New("no server runs on this folder")
 // controlAsk is the one line that a command sends; the lines of the answer follow.
 type controlAsk struct {
 	Backup *controlBackup `json:"backup,omitempty"`
+	Keep   bool           `json:"keep,omitempty"` // the ledger's head, outside of its database
 }
 
 type controlBackup struct {
@@ -40,6 +41,7 @@ type controlBackup struct {
 type controlReply struct {
 	Step  string        `json:"step,omitempty"`
 	Made  *backup.Made  `json:"made,omitempty"`
+	Kept  bool          `json:"kept,omitempty"`
 	Error *controlError `json:"error,omitempty"`
 }
 
@@ -128,8 +130,16 @@ func answer(ctx context.Context, f *folder, conn net.Conn) {
 		cancel()
 	}()
 	var a controlAsk
-	if json.Unmarshal(line, &a) != nil || a.Backup == nil {
+	if json.Unmarshal(line, &a) != nil || a.Backup == nil && !a.Keep {
 		out.Encode(controlReply{Error: explained(hearkeep.Errorf(hearkeep.Invalid, "The server is of another version than this command."))})
+		return
+	}
+	if a.Keep {
+		if err := f.ledger.Keep(ctx); err != nil {
+			out.Encode(controlReply{Error: explained(err)})
+			return
+		}
+		out.Encode(controlReply{Kept: true})
 		return
 	}
 	tell := func(step string) { out.Encode(controlReply{Step: step}) }
@@ -203,4 +213,31 @@ func askForBackup(ctx context.Context, cmd backupCmd, tell func(string)) (made b
 			tell(a.Step)
 		}
 	}
+}
+
+// askToKeep asks the server that runs on a folder to keep the ledger's head
+// outside of its database; errNoServer where none does.
+func askToKeep(ctx context.Context, keep string) error {
+	dir, path, err := shortPath(keep, fileControl)
+	if err != nil {
+		return folderError(keep, err)
+	}
+	defer dir.Close()
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	if err != nil {
+		return errNoServer
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if err := json.NewEncoder(conn).Encode(controlAsk{Keep: true}); err != nil {
+		return fmt.Errorf("ask the server: %w", err)
+	}
+	var a controlReply
+	if err := json.NewDecoder(conn).Decode(&a); err != nil {
+		return fmt.Errorf("ask the server: %w", errors.Join(err, ctx.Err()))
+	}
+	if a.Error != nil {
+		return hearkeep.Errorf(a.Error.Code, "%s", a.Error.Message).WithHint("%s", a.Error.Hint)
+	}
+	return nil
 }

@@ -202,4 +202,3 @@ func bareTable(b *testing.B, people household, size, batch int) (float64, time.D
 	}
 	return rate, time.Since(begin)
 }
-

@@ -216,19 +216,25 @@ func isBegin(text []byte) bool {
 	return bytes.HasPrefix(text, []byte(begin)) && errors.As(err, &syntax) && syntax.Offset == int64(len(text)) && err.Error() == "unexpected end of JSON input"
 }
 
-// checkKept holds the log against every checkpoint that is kept. Of an earlier
-// origin it may have gone on where this one was restored.
+// checkKept holds the log against every checkpoint that is kept, and the file
+// of them against what the database knows of it.
 func (l *Ledger) checkKept(ctx context.Context, tx *store.Tx, lines []Kept) error {
-	size, err := tx.Ledger.Size(ctx)
-	if err != nil {
-		return fmt.Errorf("ledger: size: %w", err)
-	}
 	known, err := tx.Ledger.Kept(ctx)
 	if err != nil {
 		return fmt.Errorf("ledger: kept: %w", err)
 	}
 	if newest := newestKept(lines); newest < known {
 		return fmt.Errorf("%w: %s speaks of %d entries and has spoken of %d: it was cut, or is missing", ErrRewound, FileCheckpoints, newest, known)
+	}
+	return l.leadsTo(ctx, tx, lines)
+}
+
+// leadsTo holds the log against checkpoints. Of an earlier origin there may be
+// later ones than where this one goes on: they speak of what was lost.
+func (l *Ledger) leadsTo(ctx context.Context, tx *store.Tx, lines []Kept) error {
+	size, err := tx.Ledger.Size(ctx)
+	if err != nil {
+		return fmt.Errorf("ledger: size: %w", err)
 	}
 	var indexes []int64
 	var held []Kept

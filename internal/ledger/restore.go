@@ -39,10 +39,16 @@ func (l *Ledger) Continue(ctx context.Context, keyPath string, e Entry, later ..
 	if err != nil {
 		return nil, fmt.Errorf("ledger: continue: %w", err)
 	}
+	lines, _, err := readKept(filepath.Join(filepath.Dir(keyPath), FileCheckpoints), l.known)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: continue: %w", err)
+	}
 	var heads []Checkpoint
-	err = l.store.Update(ctx, func(tx *store.Tx) error {
-		heads, err = l.handOver(ctx, tx, to, e)
-		return err
+	err = l.store.Update(ctx, func(tx *store.Tx) (err error) {
+		if heads, err = l.handOver(ctx, tx, to, e); err != nil {
+			return err
+		}
+		return to.leadsTo(ctx, tx, lines) // another history is not gone on with
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: continue: %w", err)
