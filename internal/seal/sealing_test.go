@@ -111,6 +111,10 @@ func families() []family {
 		{"invitation-mac", invitationMACVectors},
 		{"house-claim", houseItemVectors(HouseClaim, "It was in your kitchen, on Sunday.")},
 		{"house-agent", houseItemVectors(HouseAgent, `{"name":"Anna"}`)},
+		{"house-report", houseItemVectors(HouseReport, `{"about":"These are not mine.","reach":"anna@example.org"}`)},
+		{"house-incident", houseItemVectors(HouseIncident, `{"kind":"decided","n":7,"text":"yes: it was opened"}`)},
+		{"house-recipient", houseItemVectors(HouseRecipient, `{"reach":"anna@example.org"}`)},
+		{"place", placeVectors},
 		{"request", requestVectors}, {"index", indexVectors}, {"import", importVectors},
 	}
 }

@@ -136,6 +136,22 @@ func acceptVectors(*testing.T) []named {
 		[]named{good.but("flipped MAC", "verify", flip(0)), good.but("truncated MAC", "verify", cut(31)), good.but("empty", "verify", cut(0))})
 }
 
+func placeVectors(*testing.T) []named {
+	hk := NewHouseKey()
+	account, a := idLine("account")
+	of := func(suffix string, hk HouseKey, account line, a hearkeep.AccountID, network string) named {
+		mark := PlaceMark(hk, a, network)
+		v := ok(mark[:], nil, hexLine("house-key", hk.k[:]), account, line{"network", network})
+		v.name += suffix
+		return v
+	}
+	other, o := idLine("account")
+	return []named{
+		of("", hk, account, a, "192.0.2.0/24"), of(" of another network", hk, account, a, "2001:db8:1::/48"),
+		of(" of another account", hk, other, o, "192.0.2.0/24"), of(" of another keep", NewHouseKey(), account, a, "192.0.2.0/24"),
+	}
+}
+
 func decoyVectors(*testing.T) []named {
 	hk := NewHouseKey()
 	of := func(suffix, name string, n int) named {

@@ -298,11 +298,14 @@ func openers() map[string]func(*testing.T, vector) ([]byte, error) {
 		"browser": func(t *testing.T, v vector) ([]byte, error) {
 			return nil, VerifyBrowser(HouseKey{k: v.key(t, "house-key")}, v.id(t, "account"), v.id(t, "random"), v.body)
 		},
-		"house":         openHouseVector,
-		"house-channel": openHouseVector,
-		"house-letter":  openHouseVector,
-		"house-claim":   openHouseVector,
-		"house-agent":   openHouseVector,
+		"house":           openHouseVector,
+		"house-channel":   openHouseVector,
+		"house-letter":    openHouseVector,
+		"house-claim":     openHouseVector,
+		"house-agent":     openHouseVector,
+		"house-report":    openHouseVector,
+		"house-incident":  openHouseVector,
+		"house-recipient": openHouseVector,
 		"request": func(t *testing.T, v vector) ([]byte, error) {
 			return nil, VerifyRequest(HouseKey{k: v.key(t, "house-key")}, RequestStatement{
 				Request: v.id(t, "request"), Account: v.id(t, "account"), Kind: hearkeep.RequestKind(v.must(t, "request-kind")),
@@ -355,6 +358,10 @@ func openers() map[string]func(*testing.T, vector) ([]byte, error) {
 			return nil, VerifyAcceptance(*v.key(t, "secret"), Acceptance{
 				Invitation: v.id(t, "invitation"), Vault: v.id(t, "vault"), Account: v.id(t, "account"), Public: public,
 			}, v.body)
+		},
+		"place": func(t *testing.T, v vector) ([]byte, error) {
+			mark := PlaceMark(HouseKey{k: v.key(t, "house-key")}, v.id(t, "account"), v.must(t, "network"))
+			return mark[:], nil
 		},
 		"decoy": func(t *testing.T, v vector) ([]byte, error) {
 			return DecoyCredential(HouseKey{k: v.key(t, "house-key")}, v.must(t, "name"), int(v.uint(t, "n"))), nil
