@@ -165,7 +165,7 @@ func other(s string) string {
 	words := map[string]string{
 		"audio": "words", "say": "upload", "audio+words": "nothing", "label": "name", "0": "1", "1": "0",
 		"channel": "letter", "letter": "channel", "guardian": "holder",
-		"claim": "agent", "agent": "claim", "access": "erasure", "voice": "portal",
+		"claim": "agent", "agent": "claim", "report": "incident", "incident": "recipient", "recipient": "report", "access": "erasure", "voice": "portal",
 	}
 	if w, is := words[s]; is {
 		return w
