@@ -12,8 +12,12 @@ import (
 	"github.com/hearkeep/hearkeep/internal/store"
 )
 
-// maxReasons bounds what the operator writes at a step, in characters.
-const maxReasons = 8000
+// Bounds of what the operator writes at a step, in characters. People read the
+// measures in their letters.
+const (
+	maxReasons  = 8000
+	maxMeasures = 2000
+)
 
 // reason is a text that a step needs.
 func reason(s, ask string) (string, error) {
@@ -45,7 +49,7 @@ func (d *Desk) Narrow(ctx context.Context, id hearkeep.IncidentID, c Clause) err
 }
 
 // maxClauses of one case.
-const maxClauses = 200
+const maxClauses = 50
 
 func (d *Desk) look(ctx context.Context, id hearkeep.IncidentID, clause Clause, kind string) (err error) {
 	if clause.Reason, err = reason(clause.Reason, "Say why."); err != nil {
@@ -99,6 +103,9 @@ func (d *Desk) Assess(ctx context.Context, id hearkeep.IncidentID, a Assessment)
 		return hearkeep.Errorf(hearkeep.Invalid, "Say why it weighs that.").WithHint("The reasons stand in the register (GDPR Art. 33(5)).")
 	}
 	if err := bounded(a.Nature, a.Consequences, a.Measures, a.Reasons); err != nil {
+		return err
+	}
+	if err := ownWords(a.Measures, maxMeasures); err != nil {
 		return err
 	}
 	return d.change(ctx, id, "assess", func(c *docket) error {
@@ -163,6 +170,9 @@ func (d *Desk) Offer(ctx context.Context, id hearkeep.IncidentID, text string) e
 	if err != nil {
 		return err
 	}
+	if err := ownWords(text, MaxOffer); err != nil {
+		return err
+	}
 	return d.change(ctx, id, "offer", func(c *docket) error {
 		rows, err := c.tx.Incidents.Affected(ctx, id)
 		if err != nil {
@@ -187,8 +197,8 @@ func (d *Desk) Offer(ctx context.Context, id hearkeep.IncidentID, text string) e
 	})
 }
 
-// maxDocument bounds a document that Notified freezes, in bytes.
-const maxDocument = 4 << 20
+// maxDocument bounds a document that Notified freezes, in bytes: less than seal wraps.
+const maxDocument = 512 << 10
 
 // Notified notes that a phase of the notification was handed to the authority,
 // and freezes that document (B3), sealed in its step: a papers.Document as JSON,

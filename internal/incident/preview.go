@@ -26,6 +26,9 @@ type Size struct {
 // Preview computes what Widen, or Narrow where the clause is Without, would
 // make of a case. It keeps nothing.
 func (d *Desk) Preview(ctx context.Context, id hearkeep.IncidentID, c Clause) (p Preview, err error) {
+	if err := c.check(); err != nil {
+		return p, err
+	}
 	now, err := d.Case(ctx, id)
 	if err != nil {
 		return p, err
