@@ -21,6 +21,8 @@ type accountPage struct {
 	HasPhrase bool
 	HasKit    bool
 	Addresses []addressView
+	Language  string // of letters about incidents
+	Languages []choice
 	Sessions  []sessionView
 	Tokens    []tokenView
 }
@@ -48,6 +50,8 @@ func done(what string) string {
 		return "Letters go there from now on."
 	case "no-address":
 		return "No more letters go there."
+	case "language":
+		return "Letters about incidents come in that language from now on."
 	case "others":
 		return "Only this browser is signed in now."
 	case "session":
@@ -103,6 +107,11 @@ func (p *portal) accountPage(ctx context.Context, v *visit) (*accountPage, error
 	if page.Addresses, err = p.addresses(ctx, v.who); err != nil {
 		return nil, err
 	}
+	language, err := p.Incidents.Language(ctx, v.who.Account())
+	if err != nil {
+		return nil, err
+	}
+	page.Language, page.Languages = string(language.Or()), ownLanguages()
 	sessions, err := p.Identity.Sessions(ctx, v.who)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 // from here on whatever else fails: what is missing is made at the next visit.
 func (p *portal) madeAccount(w http.ResponseWriter, r *http.Request, in identity.SignedIn, kit string, check identity.KitCheck) error {
 	p.welcome(w, in)
+	p.learnLanguage(r.Context(), r, in.Who)
 	v, err := p.enter(r.Context(), in.Who, in.Cookie, hearkeep.VaultID{})
 	if err == nil {
 		err = p.pairing(r.Context(), v)

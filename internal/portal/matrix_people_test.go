@@ -58,6 +58,7 @@ func (w *town) settle() {
 	w.invitations()
 	w.credentials()
 	w.cases()
+	w.reports()
 	w.asPlanned()
 	for name := range w.people { // what waits for a keyholder is done
 		for id := range w.holds[w.people[name].account] {

@@ -17,6 +17,8 @@ const (
 	leaveLink object = "farewell link"
 	clockLink object = "operator link"
 	claimLink object = "claim link"
+	tellLink  object = "report link"
+	askLink   object = "link of a letter that asks to delete"
 )
 
 // outcome is what becomes of a call, as its row of the table decides it.
@@ -129,6 +131,8 @@ func (w *town) reaches(c asker, o thing, open hearkeep.VaultID) bool {
 	case claim: // is about a door of any vault that they hold
 		_, ok := w.held(c, o.vault)
 		return ok
+	case notice: // tells of recordings of theirs
+		return c.who != nil && o.account == c.who.account
 	case request: // is the account's own
 		return c.who != nil && o.account == c.who.account
 	case archive: // was prepared in that very session
@@ -144,7 +148,7 @@ func (w *town) reaches(c asker, o thing, open hearkeep.VaultID) bool {
 		return c.who != nil && o.house == c.who.house && w.isShared(o.vault)
 	case breach: // is the operator's to look after, whomever it concerns
 		return c.clocks
-	case setUpLink, joinLink, leaveLink, clockLink, claimLink: // whoever has a link has it
+	case setUpLink, joinLink, leaveLink, clockLink, claimLink, tellLink, askLink: // whoever has a link has it
 		return o.works
 	}
 	w.t.Fatalf("no rule says who reaches an object of the kind %q", o.kind)
@@ -186,7 +190,7 @@ func (w *town) rule(c cell) outcome {
 			return served
 		}
 		return nowhere
-	case row.setUp != nil, row.invited != nil, row.leaving != nil, row.operating != nil, row.claimant != nil:
+	case row.setUp != nil, row.invited != nil, row.leaving != nil, row.operating != nil, row.claimant != nil, row.reporter != nil, row.recipient != nil:
 		if c.object != nil && w.reaches(who, *c.object, open) {
 			return served
 		}
@@ -268,6 +272,10 @@ func named(row route) (kind object, inBody bool) {
 		return clockLink, false
 	case row.claimant != nil:
 		return claimLink, false
+	case row.reporter != nil:
+		return tellLink, false
+	case row.recipient != nil:
+		return askLink, false
 	}
 	switch pattern(row) {
 	case "POST /v1/vaults/{vault}/erase", "POST /v1/vaults/{vault}/move":

@@ -121,7 +121,7 @@ func (m *matrix) ask(c cell) answerTo {
 		m.t.Errorf("%v: %s (%d), want it %s", c, is, got.Status, want)
 	case want == nowhere:
 		of := accept
-		if c.row.setUp != nil || c.row.invited != nil || c.row.leaving != nil || c.row.operating != nil || c.row.claimant != nil || strings.HasPrefix(c.row.pattern, "/v1/invitations/") {
+		if c.row.setUp != nil || c.row.invited != nil || c.row.leaving != nil || c.row.operating != nil || c.row.claimant != nil || c.row.reporter != nil || c.row.recipient != nil || strings.HasPrefix(c.row.pattern, "/v1/invitations/") {
 			of += " of a link: " + string(c.row.on) + strings.Fields(c.row.pattern)[0]
 		}
 		m.same(c, of, got)

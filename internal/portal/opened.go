@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/ledger"
@@ -212,7 +213,7 @@ func (p *portal) openedWanted(ctx context.Context, v *visit, query url.Values) (
 func (p *portal) openedRow(ctx context.Context, a *acquainted, e ledger.Recorded) (openedRow, error) {
 	row := openedRow{Seq: e.Seq, When: p.clock(e.At), Expired: e.Expired}
 	if e.Expired {
-		row.Who, row.Says = "Somebody, or Hearkeep itself,", saysAnyhow(e.Kind)+" something. More than a year ago: who it was and what it concerned is forgotten, and that it happened is not."
+		row.Who, row.Says = "Somebody, or Hearkeep itself,", strings.TrimRight(saysAnyhow(e.Kind), ":,")+". More than a year ago: who it was and what it concerned is forgotten, and that it happened is not."
 		return row, nil
 	}
 	row.Who, row.Says, row.Yours = a.sentence(e.Entry)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -81,7 +82,7 @@ func (p *portal) apiOpened(ctx context.Context, c *call, in openedIn) (openedJSO
 // of it, is told of its own alone.
 func (a *acquainted) json(e ledger.Recorded) entryJSON {
 	if e.Expired {
-		return entryJSON{Seq: e.Seq, At: e.At.UTC(), Kind: e.Kind, Expired: true, Says: saysAnyhow(e.Kind) + "."}
+		return entryJSON{Seq: e.Seq, At: e.At.UTC(), Kind: e.Kind, Expired: true, Says: strings.TrimRight(saysAnyhow(e.Kind), ":,") + "."}
 	}
 	who, what, yours := a.sentence(e.Entry)
 	return entryJSON{

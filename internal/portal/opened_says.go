@@ -56,7 +56,7 @@ func groupOf(kind ledger.Kind) openedGroup {
 		return groupSignIns
 	case ledger.KindRequest, ledger.KindRestricted, ledger.KindFarewell:
 		return groupRights
-	case ledger.KindReported, ledger.KindIncident, ledger.KindBackup, ledger.KindOperator:
+	case ledger.KindReported, ledger.KindIncident, ledger.KindBackup, ledger.KindOperator, ledger.KindBodies:
 		return groupReports
 	}
 	return ""
@@ -227,6 +227,7 @@ func saysKnown() map[ledger.Kind]map[string]string {
 			"made": "made a backup", "verified": "made a backup and read it back", "keys destroyed": "destroyed an old copy of keys", "restored": "put a backup in the place of what was here",
 		},
 		ledger.KindOperator: {"signed in": "signed in to the operator’s page"},
+		ledger.KindBodies:   {"": "forgot what entries of the ledger said that were older than a year"},
 		ledger.KindIncident: saysSteps(),
 		ledger.KindReported: saysReports(),
 	}
@@ -338,9 +339,9 @@ func saysAnyhow(kind ledger.Kind) string {
 		ledger.KindBound: "connected a door", ledger.KindUnbound: "disconnected a door", ledger.KindDoorChanged: "changed a door",
 		ledger.KindSignedIn: "signed in", ledger.KindSignedOut: "signed out", ledger.KindPaired: "was connected with a device",
 		ledger.KindHousehold: "changed the household", ledger.KindToken: "changed API tokens", ledger.KindFarewell: "took a step towards the end of an account",
-		ledger.KindRequest: "took a step of a request", ledger.KindDisclosed: "fetched an archive of", ledger.KindStopped: "stopped an archive; nothing left",
+		ledger.KindRequest: "took a step of a request", ledger.KindDisclosed: "handed over, in an archive,", ledger.KindStopped: "stopped an archive; nothing left",
 		ledger.KindRestricted: "froze or freed what is kept", ledger.KindReported: "reported that something is wrong", ledger.KindCorrected: "corrected",
-		ledger.KindBackup: "did something about a backup", ledger.KindOperator: "did something as the operator", ledger.KindIncident: "took a step of a case",
+		ledger.KindBackup: "did something about a backup", ledger.KindOperator: "did something as the operator", ledger.KindIncident: "took a step of a case", ledger.KindBodies: "forgot what entries of the ledger said",
 	}[kind]
 	if !ok {
 		return "did something"

@@ -106,6 +106,8 @@ type frame struct {
 	Live    bool   // the page polls
 	Again   int    // seconds until the page is asked for again; 0 for never
 	Zone    string // of the times on the page
+	Lang    string // of a page for somebody without an account; empty for English
+	Skip    string // the link to the content, in that language
 	notices
 }
 
@@ -113,6 +115,8 @@ type frame struct {
 type notices struct {
 	Farewell     *clock // when their account is to be erased; nil where it is not
 	KitUnchecked bool   // a recovery kit was made, and nobody has shown that it was written down
+	// Unread are the cases that they were told of and did not look at yet.
+	Unread []string
 }
 
 // noticesOf returns what looks for who's notices when a page is made, and not
@@ -128,6 +132,13 @@ func (p *portal) noticesOf(ctx context.Context, who identity.Verified) func() no
 		ways, err := p.Identity.Ways(ctx, who)
 		if err != nil {
 			p.Log.Error("page without notices", "account", who.Account(), "err", err)
+		}
+		unread, err := p.Incidents.Unread(ctx, who.Account())
+		if err != nil {
+			p.Log.Error("page without notices", "account", who.Account(), "err", err)
+		}
+		for _, id := range unread {
+			n.Unread = append(n.Unread, id.String())
 		}
 		n.KitUnchecked = slices.ContainsFunc(ways, func(w identity.Way) bool { return w.Kind == identity.KindKit && !w.Checked })
 		return n
@@ -191,11 +202,12 @@ func (p *portal) healthz(w http.ResponseWriter, _ *http.Request) error {
 // clock is a moment as pages show it: for people, and for programs.
 type clock struct {
 	Day  string // "Tuesday, 3 May 2026"
+	Date string // "2026-05-03", in every language
 	Time string // "14:32"
 	ISO  string
 }
 
 func (p *portal) clock(t time.Time) clock {
 	t = t.In(p.Zone)
-	return clock{t.Format("Monday, 2 January 2006"), t.Format("15:04"), t.Format(time.RFC3339)}
+	return clock{t.Format("Monday, 2 January 2006"), t.Format(time.DateOnly), t.Format("15:04"), t.Format(time.RFC3339)}
 }

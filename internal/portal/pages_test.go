@@ -215,6 +215,7 @@ func samples() []sample {
 	all = append(all, rightsSamples(wrong)...)
 	all = append(all, bringSamples()...)
 	all = append(all, openedSamples()...)
+	all = append(all, reportSamples(wrong)...)
 	for _, err := range []error{
 		errNowhere, errSignIn, errTooLarge(32 << 20), errors.New("a chain"),
 		hearkeep.Errorf(hearkeep.Invalid, "%s", nasty).WithHint("%s", nasty),

@@ -130,6 +130,7 @@ func (p *portal) signInWithPasskey(w http.ResponseWriter, r *http.Request) error
 		return nil
 	}
 	p.welcome(w, in)
+	p.learnLanguage(r.Context(), r, in.Who)
 	http.Redirect(w, r, cmp.Or(nextPage(r), "/"), http.StatusSeeOther)
 	return nil
 }

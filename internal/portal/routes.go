@@ -40,6 +40,10 @@ type route struct {
 	admin func(http.ResponseWriter, *http.Request, identity.Verified) error
 	// claimant takes the link of a claim, which its claimant alone was given.
 	claimant func(w http.ResponseWriter, r *http.Request, secret string) error
+	// reporter takes the link of a report, which whoever made it was given.
+	reporter func(w http.ResponseWriter, r *http.Request, secret string) error
+	// recipient takes the link of a letter to whoever was handed what is another's.
+	recipient func(w http.ResponseWriter, r *http.Request, secret string) error
 	// fetching has a ticket that a one-time code gave: leave to fetch one sealed
 	// archive, and nothing else.
 	fetching func(w http.ResponseWriter, r *http.Request, ticket string) error
@@ -94,6 +98,9 @@ const (
 	restriction object = "restriction" // {id}, of a vault that the caller holds
 	ticket      object = "ticket"      // leave to fetch a sealed archive
 	claim       object = "claim"       // {id}, about a door of a vault that the caller holds; {secret}, whose link it is
+	report      object = "report"      // {secret}, whose link it is
+	notice      object = "notice"      // {id}, a case that the caller was told of
+	handed      object = "handed over" // {secret}, whose link it is: what somebody was handed that is another's
 	clocks      object = "clocks"      // of all requests and cases, with no name and no content
 	breach      object = "case"        // {id}, of the breach desk
 )
@@ -113,7 +120,7 @@ const (
 
 // routes is the one table. archtest refuses a mux.Handle outside this file.
 func (p *portal) routes() []route {
-	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.rightsRoutes(), p.claimRoutes(), p.operatorRoutes(), p.apiRoutes(), p.bringRoutes(), p.apiRightsRoutes(), p.agentRoutes(), p.openedRoutes(), []route{
+	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.rightsRoutes(), p.claimRoutes(), p.operatorRoutes(), p.apiRoutes(), p.bringRoutes(), p.apiRightsRoutes(), p.agentRoutes(), p.openedRoutes(), p.reportRoutes(), []route{
 		{method: "", pattern: "/", anyone: p.nowhere},
 	})
 }
@@ -311,6 +318,16 @@ func (p *portal) serve(row route) http.Handler {
 			link := r.PathValue("secret")
 			if _, err = p.Rights.ClaimStatus(r.Context(), link); err == nil {
 				err = row.claimant(w, r, link)
+			}
+		case row.reporter != nil:
+			link := r.PathValue("secret")
+			if _, err = p.Incidents.StatusBy(r.Context(), link); err == nil {
+				err = row.reporter(w, r, link)
+			}
+		case row.recipient != nil:
+			link := r.PathValue("secret")
+			if _, err = p.Incidents.Attesting(r.Context(), link); err == nil {
+				err = row.recipient(w, r, link)
 			}
 		case row.fetching != nil:
 			err = p.withTicket(w, r, row)

@@ -81,6 +81,10 @@ func mayCall(row route) string {
 		return "whoever has a farewell’s link"
 	case row.claimant != nil:
 		return "whoever has a claim’s link"
+	case row.reporter != nil:
+		return "whoever has a report’s link"
+	case row.recipient != nil:
+		return "whoever has the link of a letter that asks to delete"
 	case row.fetching != nil:
 		return "whoever has the ticket of a one-time code"
 	case row.operating != nil:

@@ -20,7 +20,7 @@ import (
 func TestEveryRouteSaysWhoMayCallIt(t *testing.T) {
 	for _, row := range pageRoutes() {
 		set := 0
-		for _, given := range []bool{row.anyone != nil, row.setUp != nil, row.invited != nil, row.leaving != nil, row.keyholder != nil, row.admin != nil, row.device != nil, row.claimant != nil, row.fetching != nil, row.operating != nil, row.operator != nil, row.signed != nil, row.agent != nil} {
+		for _, given := range []bool{row.anyone != nil, row.setUp != nil, row.invited != nil, row.leaving != nil, row.keyholder != nil, row.admin != nil, row.device != nil, row.claimant != nil, row.reporter != nil, row.recipient != nil, row.fetching != nil, row.operating != nil, row.operator != nil, row.signed != nil, row.agent != nil} {
 			if given {
 				set++
 			}
@@ -42,7 +42,7 @@ func TestEveryRouteSaysWhoMayCallIt(t *testing.T) {
 
 // objectsWithID are what an {id} in a pattern may name.
 func objectsWithID() []object {
-	return []object{recording, receipt, timer, binding, member, invitation, houseDoor, holder, wayIn, channel, session, token, request, archive, restriction, claim, breach}
+	return []object{recording, receipt, timer, binding, member, invitation, houseDoor, holder, wayIn, channel, session, token, request, archive, restriction, claim, breach, notice}
 }
 
 // address fills a route's pattern.

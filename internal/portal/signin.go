@@ -103,6 +103,7 @@ func (p *portal) enterWith(w http.ResponseWriter, r *http.Request, page, title, 
 		return nil
 	}
 	p.welcome(w, in)
+	p.learnLanguage(r.Context(), r, in.Who)
 	home := "/"
 	if field == "kit" { // whoever needs it may have lost the passphrase
 		home = "/account?done=kit-used"
