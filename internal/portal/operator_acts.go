@@ -6,12 +6,10 @@ import (
 	"net/http"
 	"net/mail"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/incident"
@@ -43,7 +41,7 @@ func (p *portal) onCase(name string) func(http.ResponseWriter, *http.Request) er
 			return p.previewClause(w, r, id)
 		}
 		err = act(p, context.WithoutCancel(r.Context()), id, r.PostForm)
-		if pr := mendable(err); pr != nil {
+		if pr := amendable(err); pr != nil {
 			return p.caseAgain(w, r, name, pr, nil)
 		}
 		if err != nil {
@@ -52,6 +50,16 @@ func (p *portal) onCase(name string) func(http.ResponseWriter, *http.Request) er
 		http.Redirect(w, r, "/operator/cases/"+id.String()+"?done="+name, http.StatusSeeOther)
 		return nil
 	}
+}
+
+// amendable is mendable, and too much text as well: all of these forms take
+// texts that somebody would not like to type again.
+func amendable(err error) *problem {
+	if hearkeep.CodeOf(err) == hearkeep.TooLarge {
+		pr := explain(err)
+		return &pr
+	}
+	return mendable(err)
 }
 
 // caseAgain shows a case with a form as it was filled in.
@@ -78,7 +86,7 @@ func (p *portal) previewClause(w http.ResponseWriter, r *http.Request, id hearke
 			return p.caseAgain(w, r, "clauses", nil, &preview)
 		}
 	}
-	if pr := mendable(err); pr != nil {
+	if pr := amendable(err); pr != nil {
 		return p.caseAgain(w, r, "clauses", pr, nil)
 	}
 	return err
@@ -301,18 +309,8 @@ func (p *portal) offerToPeople(ctx context.Context, id hearkeep.IncidentID, give
 	if err != nil {
 		return err
 	}
-	if utf8.RuneCountInString(text) > mostOffer || linked.MatchString(text) {
-		return hearkeep.Errorf(hearkeep.Invalid, "An offer is at most %d characters of text, without a link or an address.", mostOffer).
-			WithHint("People are warned of letters that want them to click. Say where to sign in, or whom to ask by telephone.")
-	}
 	return p.Incidents.Offer(ctx, id, text)
 }
-
-// mostOffer is how long an offer may be, in characters.
-const mostOffer = 1000
-
-// linked finds what a reader of letters may click on.
-var linked = regexp.MustCompile(`(?i)://|www\.|mailto:|[^\s@]@[^\s@]|\b[a-z0-9-]+\.(com|net|org|info|io|eu|de|fr|es|it|nl|at|ch|be|uk|us|ru|cn|xyz|top|site|online|shop)\b`)
 
 // reasoned is a text that a form must have.
 func reasoned(given url.Values, name string) (string, error) {

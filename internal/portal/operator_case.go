@@ -336,6 +336,9 @@ func (p *portal) clauseView(c incident.Clause) clauseView {
 		v.Kind, v.ID = "What was opened in a session", c.Session
 	case !c.Account.IsZero():
 		v.Kind, v.ID = "What an account opened, was handed, or could open", c.Account.String()
+	case !c.Binding.IsZero() && c.Number != 0:
+		v.Kind, v.ID = fmt.Sprintf("Recording %d of a door", c.Number), c.Binding.String()
+		return v
 	case !c.Binding.IsZero():
 		v.Kind, v.ID = "What a door kept", c.Binding.String()
 	case !c.Vault.IsZero():

@@ -180,7 +180,7 @@ func (p *portal) handIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	err = p.notified(context.WithoutCancel(r.Context()), id, r.PostForm)
-	if pr := mendable(err); pr != nil {
+	if pr := amendable(err); pr != nil {
 		page, pageErr := p.notificationPage(r)
 		if pageErr != nil {
 			return pageErr

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/incident"
@@ -56,7 +55,7 @@ func (p *portal) fileMail(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		taken, err = p.Incidents.File(context.WithoutCancel(r.Context()), filing, "")
 	}
-	if pr := mendable(err); pr != nil {
+	if pr := amendable(err); pr != nil {
 		page.Given, page.Problem = r.PostForm, pr
 		p.show(w, pr.Status, "mailed", page)
 		return nil
@@ -90,7 +89,7 @@ func (p *portal) filing(given url.Values) (f incident.Filing, err error) {
 	switch now := p.Now(); {
 	case f.At.IsZero():
 		return f, hearkeep.Errorf(hearkeep.Invalid, "Write when the letter came.").WithHint("The clock runs from then (Article 33(1)), and it cannot be changed later.")
-	case f.At.After(now.Add(time.Minute)):
+	case f.At.After(now):
 		return f, hearkeep.Errorf(hearkeep.Invalid, "It cannot have come in the future.")
 	}
 	return f, nil

@@ -65,7 +65,7 @@ func workedCase() incident.Case {
 		}
 		c.Clauses = append(c.Clauses, incident.Clause{Session: "00112233aabbccdd", Reason: nasty},
 			incident.Clause{From: day0.AddDate(0, -1, 0), Without: true, Reason: "Before that the program was another."},
-			incident.Clause{Account: hearkeep.AccountID{1}}, incident.Clause{Binding: hearkeep.BindingID{2}, From: day0.AddDate(0, -1, 0), To: day0}, incident.Clause{Vault: hearkeep.VaultID{3}})
+			incident.Clause{Account: hearkeep.AccountID{1}}, incident.Clause{Binding: hearkeep.BindingID{2}, Number: 12, From: day0}, incident.Clause{Binding: hearkeep.BindingID{2}, From: day0.AddDate(0, -1, 0), To: day0}, incident.Clause{Vault: hearkeep.VaultID{3}})
 		c.Reports = append(c.Reports, incident.Reported{Report: store.Report{ID: hearkeep.ReportID{9}, What: "a kind of its own", Via: hearkeep.ReportMail, Account: hearkeep.AccountID{4}, Recording: hearkeep.RecordingID{5}, At: day0.Add(-time.Hour)}, About: strings.Repeat(nasty, 40), Reach: nasty})
 		for i, kind := range []string{incident.StepAssessed, incident.StepDecided, incident.StepTold, incident.StepAsked, incident.StepOffered, incident.StepNotified, incident.StepAttested, "a step of its own", incident.StepAlarmed} {
 			c.Steps = append(c.Steps, incident.StepView{Step: store.Step{N: 5 + i, Kind: kind, By: hearkeep.RoleOperator, Entry: int64(90400 + i), At: day0.Add(time.Duration(i-60) * time.Minute)}, Text: nasty})
