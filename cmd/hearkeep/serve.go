@@ -82,7 +82,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	pages := r.portal(front.origin.String(), front.trust())
 	pages.Agents = agents
-	pages.Ending, pages.Operator = ctx, cmd.Operator
+	pages.Ending, pages.Operator, pages.Settings = ctx, cmd.Operator, cmd.settings(r, front.origin.String())
 	handler, err := portal.New(pages)
 	if err != nil {
 		return err
