@@ -26,7 +26,7 @@ func (cmd serveCmd) settings(r *rooms, origin string) func(context.Context) (pap
 			s.Mail = server.Protection()
 		}
 		if cmd.BackupTo != "" {
-			s.Backups = fmt.Sprintf("every %s, copies of the keys apart from the rest", spoken(cmd.BackupEvery))
+			s.Backups = fmt.Sprintf("every %s, copies of the keys apart from the rest", everyText(cmd.BackupEvery))
 		}
 		if status, err := r.engine.Status(ctx); err == nil { // a keep without engines has none to name
 			for _, e := range status {
@@ -108,8 +108,8 @@ func count(ctx context.Context, tx *store.Tx, s *papers.Settings) (err error) {
 	return nil
 }
 
-// spoken is a setting's duration in its largest whole unit: "24 hours".
-func spoken(d time.Duration) string {
+// everyText is a setting's duration in its largest whole unit: "24 hours".
+func everyText(d time.Duration) string {
 	switch {
 	case d%time.Hour == 0:
 		return fmt.Sprintf("%d hours", d/time.Hour)
