@@ -64,7 +64,7 @@ func openRooms(ctx context.Context, f *folder, zone *time.Location, wait time.Du
 	}
 	r.acts, err = act.New(ctx, act.Config{
 		Store: f.store, House: f.house, Location: zone, Log: log,
-		Forgetter: byVoice{f.keep}, Counter: byVoice{f.keep}, Requester: r.rights, Ringer: ringer, DoorNumber: rights.DoorNumber,
+		Forgetter: byVoice{f.keep}, Counter: byVoice{f.keep}, Requester: r.rights, Listener: r.incidents, Reporter: r.incidents, Ringer: ringer, DoorNumber: rights.DoorNumber,
 	})
 	if err != nil {
 		return nil, err

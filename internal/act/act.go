@@ -1,6 +1,7 @@
 // Package act does what was asked: timers and alarms, time and date, "delete
-// what I just said", "what do you keep of me"; and starts the requests that
-// the law gives people, for their person to confirm.
+// what I just said", "what do you keep of me", "has anybody listened", "this is
+// not mine"; and starts the requests that the law gives people, for their
+// person to confirm.
 //
 // It keeps timers and alarms, at most MaxTimers of a vault, so that they
 // survive a restart; all that they say (name, time, place) is sealed under
@@ -57,6 +58,19 @@ type Requester interface {
 	Waiting(ctx context.Context, vault hearkeep.VaultID) (int, error)
 }
 
+// Listener says whether anybody else opened what a vault keeps since a time:
+// of a vault that one person holds, anybody but them; of any other, anybody.
+// It names nobody.
+type Listener interface {
+	Listened(ctx context.Context, vault hearkeep.VaultID, since time.Time) (bool, error)
+}
+
+// Reporter takes the report that the last thing that was kept of a door is not
+// its keeper's. It freezes, erases and reads out nothing.
+type Reporter interface {
+	NotMine(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID) error
+}
+
 // Ringer makes a sound where a timer was set. Ring is called on a goroutine of
 // its own and may ring until ctx is done: when somebody stopped it, when
 // RingFor is over, or when the program ends.
@@ -84,6 +98,8 @@ type Config struct {
 	Forgetter Forgetter
 	Counter   Counter
 	Requester Requester
+	Listener  Listener
+	Reporter  Reporter
 	Ringer    Ringer
 	// DoorNumber is the number by which somebody without an account names a
 	// door; nil where doors have none.
@@ -222,6 +238,8 @@ func orders() map[string]order {
 		"HearkeepHelp":        {(*Desk).sayWhatIDo, false},
 		"HearkeepForgetLast":  {(*Desk).forgetLast, false},
 		"HearkeepWhatIsKept":  {(*Desk).whatIsKept, false},
+		"HearkeepWhoListened": {(*Desk).whoListened, false},
+		"HearkeepNotMine":     {(*Desk).notMine, false},
 
 		"HearkeepRequestCopy":      {(*Desk).askCopy, false},
 		"HearkeepRequestErasure":   {(*Desk).askErasure, false},

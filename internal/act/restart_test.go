@@ -275,6 +275,8 @@ func TestWithoutHelpers(t *testing.T) {
 		"HearkeepRequestErasure": "I cannot take requests from here.",
 		"HearkeepRequestStatus":  "I cannot take requests from here.",
 		"HearkeepDoorNumber":     "I have no number.",
+		"HearkeepWhoListened":    "I cannot tell that from here.",
+		"HearkeepNotMine":        "I cannot take reports from here.",
 	} {
 		got, err := d.Do(t.Context(), act.Order{Intent: intent, Vault: vault})
 		if err != nil || got.OK || got.Answer.Reveal() != want {

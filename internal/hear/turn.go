@@ -30,8 +30,11 @@ const (
 	reasonRule     = "This room keeps nothing."
 )
 
-// intentForget waits for what was said before it.
-const intentForget = "HearkeepForgetLast"
+// Intents that are about what was said before them, and wait until it is kept.
+const (
+	intentForget  = "HearkeepForgetLast"
+	intentNotMine = "HearkeepNotMine"
+)
 
 // peaks is how many bars a waveform has.
 const peaks = 200
@@ -199,7 +202,7 @@ func (t *turn) act(ctx context.Context, understood bool) {
 		return
 	}
 	t.timed(ctx, hearkeep.StageAct, actWithin, func(ctx context.Context) (string, string) {
-		if t.match.Intent == intentForget {
+		if t.match.Intent == intentForget || t.match.Intent == intentNotMine {
 			if err := t.ear.settle(ctx, t.in.Binding()); err != nil {
 				t.ear.log.Warn("an earlier keep is still under way", "binding", t.in.Binding(), "err", err)
 			}

@@ -466,3 +466,51 @@ func TestThresholdsAreExplained(t *testing.T) {
 		t.Errorf("session life: got %s, want identity's %s", d.SessionLife, identity.SessionLife)
 	}
 }
+
+// By voice, the keyholder's own openings are nobody else's; a program's are,
+// and at a vault of two everybody's.
+func TestListenedCountsOthers(t *testing.T) {
+	w := newWatched(t)
+	ctx, since := t.Context(), time.Now().Add(-time.Hour)
+	anna, ben := w.Person(t, "Anna"), w.Person(t, "Ben")
+	shared := w.Vault(t, anna, vault.Shared)
+	listened := func(p vaulttest.Person) bool {
+		t.Helper()
+		yes, err := w.desk.Listened(ctx, p.Vault, since)
+		must(t, err)
+		return yes
+	}
+	listen := func(p vaulttest.Person) {
+		t.Helper()
+		audio, err := p.Room.Listen(ctx, w.Say(t, p, "one"))
+		must(t, err)
+		must(t, audio.Close())
+	}
+	listen(anna)
+	listen(ben)
+	if listened(anna) {
+		t.Error("Anna alone listened: got yes, want no")
+	}
+	token, _, err := anna.Room.MakeToken(ctx, "my program", false, 24*time.Hour)
+	must(t, err)
+	program, err := w.Keep.Program(ctx, token)
+	must(t, err)
+	_, _, _, err = program.List(ctx, vault.Cursor{}, 50)
+	must(t, err)
+	if !listened(anna) || listened(ben) {
+		t.Errorf("a program read Anna's: got %t of hers and %t of Ben's, want true and false", listened(anna), listened(ben))
+	}
+	listen(shared)
+	if listened(shared) {
+		t.Error("Anna's second vault: got yes, want no")
+	}
+	w.Joined(t, shared, ben, vault.Invitation{As: "holder"})
+	if !listened(shared) {
+		t.Error("a vault of two: got no, want yes, whoever asks")
+	}
+	yes, err := w.desk.Listened(ctx, anna.Vault, time.Now().Add(time.Hour))
+	must(t, err)
+	if yes {
+		t.Error("since later: got yes, want no")
+	}
+}

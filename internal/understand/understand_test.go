@@ -117,8 +117,8 @@ func TestSamplesMatch(t *testing.T) {
 		}
 		seen[x.Intent]++
 	}
-	if len(seen) != 24 {
-		t.Errorf("got %d intents %v, want 24", len(seen), seen)
+	if len(seen) != 26 {
+		t.Errorf("got %d intents %v, want 26", len(seen), seen)
 	}
 }
 
