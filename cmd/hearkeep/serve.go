@@ -33,6 +33,7 @@ type serveCmd struct {
 	agentFlags
 	backupFlags
 	incidentFlags
+	witnessFlags
 }
 
 // Run builds the rooms in order, passes them down, and serves until the
@@ -53,6 +54,10 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	breach, err := cmd.incidents()
+	if err != nil {
+		return err
+	}
+	witnesses, err := cmd.witnesses()
 	if err != nil {
 		return err
 	}
@@ -107,7 +112,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		{"sweep", time.Hour, sweep(f.keep)},
 		{"refill the reserve", time.Hour, func(context.Context, time.Time) error { return f.reserve.Refill() }},
 	}}
-	return serve(ctx, front.secured(), front.guard(handler), log, r.acts.Run, r.doors.Run, f.letters.Run, tasks.run, front.run, runAgents(agents, log), backups, control(f, log))
+	return serve(ctx, front.secured(), front.guard(handler), log, r.acts.Run, r.doors.Run, f.letters.Run, tasks.run, front.run, runAgents(agents, log), backups, askWitnesses(f, witnesses, log), control(f, log))
 }
 
 func (cmd serveCmd) zone() (*time.Location, error) {
