@@ -304,3 +304,28 @@ func showPage(ctx context.Context, tx *store.Tx, log []store.Communication, acco
 	}
 	return nil
 }
+
+// Reached is how many of the letters that tell people of a case, of one kind,
+// stand how.
+type Reached struct {
+	Kind  string // "email", "webhook", "spoken", "page"
+	State string // "queued", "sent", "failed", "shown"
+	N     int
+}
+
+// Reached counts the letters that told the people of a case (B5).
+func (c Case) Reached() (all []Reached) {
+	for _, row := range c.Letters {
+		if row.Topic != topicTold {
+			continue
+		}
+		i := slices.IndexFunc(all, func(r Reached) bool { return r.Kind == row.Kind && r.State == row.State })
+		if i < 0 {
+			i = len(all)
+			all = append(all, Reached{Kind: row.Kind, State: row.State})
+		}
+		all[i].N++
+	}
+	slices.SortFunc(all, func(a, b Reached) int { return strings.Compare(a.Kind+a.State, b.Kind+b.State) })
+	return all
+}

@@ -4,22 +4,24 @@
 //
 // It promises the same words in both forms, and that a document is made from
 // what it is given alone: it reads no store and has no clock, so that the same
-// case gives the same bytes.
+// case gives the same bytes. It refuses names and what people wrote to the
+// desk about themselves or others: a document has counts, ids, times, and the
+// operator's own texts.
 package papers
 
 import (
-	"errors"
-	"io"
 	"time"
 
 	"github.com/hearkeep/hearkeep/internal/incident"
 )
 
 // Document is what is printed: a title and sections, each of paragraphs and of
-// tables. It is written once and shown as HTML or as PDF.
+// tables. It is written once and shown as HTML or as PDF. Line ends in its
+// texts stay.
 type Document struct {
 	Title    string
-	Mark     string // stands in every page's footer: the case's id
+	Mark     string    // stands in every page's footer: the case's id
+	Made     time.Time // stands in the file
 	Lead     []string
 	Sections []Section
 }
@@ -41,78 +43,15 @@ type Basis struct {
 	Late       string         // reasons for the delay, of a notification made after Due (Art. 33(1))
 }
 
-// Notification is the Art. 33(3) notification of a case, in the phase that
-// comes next (B3): initial, or an update that says what changed since the
-// documents that c.Steps froze.
-func Notification(c incident.Case, by incident.Controller, on Basis) Document { return Document{} }
+// fact adds a line of two columns.
+func (s *Section) fact(label, value string) { s.Facts = append(s.Facts, [2]string{label, value}) }
 
-// Register is the register of Art. 33(5): every case with its facts, effects
-// and what was done, also where nobody was notified.
-func Register(cases []incident.Case, by incident.Controller, on Basis) Document { return Document{} }
+// row adds a line of a table.
+func (s *Section) row(cells ...string) { s.Rows = append(s.Rows, cells) }
 
-// RegisterCSV writes the register as a table: a line a case, RFC 4180.
-func RegisterCSV(w io.Writer, cases []incident.Case) error { return errNotYet }
-
-// RegisterJSON writes the register for programs.
-func RegisterJSON(w io.Writer, cases []incident.Case, by incident.Controller, on Basis) error {
-	return errNotYet
+// controller says who notifies, and whom to ask.
+func controller(s *Section, by incident.Controller) {
+	s.fact("Controller", orElse(by.Name, "to be filled in: --controller-name"))
+	s.fact("Contact", orElse(by.Contact, "to be filled in: --controller-contact"))
+	s.fact("Authority", orElse(by.Authority, "to be filled in: --authority"))
 }
-
-// Settings are what a running Hearkeep has set, as the impact assessment says
-// it. Their zero values read as "off" or "none".
-type Settings struct {
-	Version    string
-	Origin     string
-	Vaults     int // that are kept
-	Accounts   int
-	Households int
-	Retention  []Retention
-	Doors      []Count // kinds of doors, in words, and how many are bound
-	LongVaults int     // vaults that keep longer than the defaults
-	Mail       string  // how e-mail leaves: "over TLS", "within this machine"; empty for none
-	Webhooks   []string
-	Engines    []Engine
-	Backups    string // where to and how often, in words; empty for none
-	BackupKeys time.Duration
-	HTTPS      string // how the network is protected, in words
-	Operator   bool   // the operator's pages are shown
-	Wait       time.Duration
-	Clock      time.Duration // of the notification
-	TellWithin time.Duration
-	Thresholds incident.Thresholds
-	Witnesses  []string
-	Agents     bool // agents may send requests in people's names
-	Corpus     bool // recordings are used to improve recognition
-}
-
-// Retention is for how long a kind of thing is kept where nobody chose otherwise.
-type Retention struct {
-	Of  string
-	For time.Duration
-}
-
-// Count is how many there are of something.
-type Count struct {
-	Of string
-	N  int
-}
-
-// Engine is what turns sound into words, or words into sound.
-type Engine struct {
-	Name     string
-	Does     string
-	External bool   // it is a program that the operator named, beyond this machine's own
-	Where    string // its address; empty within this machine
-}
-
-// DPIA is the data protection impact assessment (Art. 35(7)) of a keep, filled
-// in from its settings. What only its controller knows is left as a question.
-func DPIA(s Settings, by incident.Controller, on Basis) Document { return Document{} }
-
-// HTML writes a document as a page that stands alone.
-func (d Document) HTML(w io.Writer) error { return errNotYet }
-
-// PDF writes a document for printing, A4.
-func (d Document) PDF(w io.Writer) error { return errNotYet }
-
-var errNotYet = errors.New("papers: not built yet")
