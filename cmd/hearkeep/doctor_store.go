@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/hearkeep/hearkeep"
-	"github.com/hearkeep/hearkeep/internal/archive"
-	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
 	"github.com/hearkeep/hearkeep/internal/store/sqlite"
@@ -112,43 +110,6 @@ func totals(ctx context.Context, st store.Store) (sum store.Totals, vaults int, 
 		return err
 	})
 	return sum, vaults, err
-}
-
-// ledger holds the log's head against its signed checkpoint, and the clock
-// against its newest entry.
-func (d *doctor) ledger(ctx context.Context, st store.Store) {
-	key := filepath.Join(d.Keep, fileLedger)
-	if _, err := os.Stat(key); err != nil {
-		return // said already; ledger.Open would make a new one
-	}
-	l, err := ledger.Look(ctx, st, key)
-	switch {
-	case errors.Is(err, ledger.ErrRewound):
-		d.damage("ledger", "do not go on with it: keep a copy of the folder, and put the right database back or restore the newest backup", "The ledger went back (%s). %s", firstLine(err), rewound)
-		return
-	case errors.Is(err, ledger.ErrForked):
-		d.damage("ledger", "do not go on with it: keep a copy, and restore the newest whole backup", "The ledger does not lead to its signed checkpoint: this database was altered, or an older one was put in its place.")
-		return
-	case err != nil:
-		d.problem("ledger", "see who owns "+key, "The ledger does not open: %s.", firstLine(err))
-		return
-	}
-	var size int64
-	var newest []ledger.Recorded
-	err = st.View(ctx, func(tx *store.Tx) (err error) { size, err = tx.Ledger.Size(ctx); return err })
-	if err == nil && size > 0 {
-		newest, err = l.Entries(ctx, hearkeep.VaultID{}, size-1, 1)
-	}
-	switch {
-	case err != nil:
-		d.damage("ledger", d.restore(), "The ledger cannot be read: %s.", firstLine(err))
-	case len(newest) == 0:
-		d.ok("ledger", "The ledger is empty: nobody has set this keep up yet.")
-	default:
-		d.newest = later(d.newest, newest[0].At)
-		d.ok("ledger", "The %d entries of the ledger lead to its signed checkpoint.", size)
-		d.ok("ledger", "Sealed archives of this keep show the fingerprint %s.", archive.Fingerprint(l.Key()))
-	}
 }
 
 // journal reads the erasure journal through, and says what of it is not done.

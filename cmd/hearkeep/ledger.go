@@ -114,8 +114,8 @@ func (cmd ledgerExportCmd) Run(ctx context.Context, c *console) error {
 		if cmd.JSON {
 			return json.NewEncoder(c.out).Encode(map[string]any{"origin": head.Origin, "entries": head.Size, "to": cmd.To})
 		}
-		fmt.Fprintf(c.out, "wrote the %s of %s to %s in %s; it says how many there are, and not what they say\nverify it:  hearkeep verify %s\n",
-			counted(int(head.Size), "entry"), head.Origin, cmd.To, took(began), cmd.To)
+		fmt.Fprintf(c.out, "wrote the %d entries of %s to %s in %s: how many there are, and not what they say\nverify it:  hearkeep verify %s\n",
+			head.Size, head.Origin, cmd.To, took(began), cmd.To)
 		return nil
 	})
 }

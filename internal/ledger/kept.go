@@ -270,6 +270,19 @@ func newestKept(lines []Kept) int64 {
 	return lines[len(lines)-1].Size
 }
 
+// Lost is how many entries of earlier origins kept checkpoints speak of that
+// this log does not have: those after where it goes on.
+func (l *Ledger) Lost(lines []Kept) (lost int64) {
+	most := map[string]int64{}
+	for _, c := range lines {
+		most[c.Origin] = max(most[c.Origin], c.Size)
+	}
+	for origin, size := range most {
+		lost += max(0, size-l.until(origin))
+	}
+	return lost
+}
+
 // until is the number of entries up to which an origin's checkpoints are of
 // this log: where the next key took over.
 func (l *Ledger) until(origin string) int64 {
