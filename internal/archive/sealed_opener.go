@@ -36,6 +36,7 @@ func sealedReadme(facts *SealedFacts, withPage bool) []byte {
 	p("")
 	p("Made %s by %s,", facts.Made.UTC().Format(time.RFC1123), unbroken(facts.Service))
 	p("for request %s.", facts.Request)
+	p("Archive %s.", facts.Archive)
 	p("")
 	p("It holds what this service keeps of one person's speech, still sealed, as it is")
 	p("stored. Only the recovery kit of that person's account opens it: nine groups of")
@@ -72,6 +73,8 @@ func sealedReadme(facts *SealedFacts, withPage bool) []byte {
 	p("IF IT IS NOT YOURS")
 	p("")
 	p("Then it is noise to you: it holds no key that opens without the kit. Please tell")
-	p("the service that you have it, and delete it.")
+	p("the service that you have it, and delete it. You need no account for that:")
+	p("  %s/report", unbroken(facts.Service))
+	p("and the number of the archive, which stands at the top.")
 	return []byte(b.String())
 }

@@ -340,6 +340,10 @@
   function fillPage() {
     $("unpack").hidden = true;
     $("main").hidden = false;
+    if (/^https?:\/\/[^\/?#]+$/.test(head.service || "")) { // an origin, and nothing that runs
+      $("report").href = `${head.service}/report?archive=${encodeURIComponent(head.archive)}`;
+      $("report").textContent = `${head.service}/report`;
+    }
     $("about").textContent = [head.name && `For ${head.name}`, head.service && `from ${head.service}`, `made ${head.made.slice(0, 10)}`, many(count, "recording"), `times are local (${head.zone})`].filter(Boolean).join(" · ");
     $("vault").append(el("option", { value: "" }, "All"), ...head.vaults.map(v => el("option", { value: v.id }, v.name || "Your own")));
     if (count) {
