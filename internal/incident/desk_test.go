@@ -81,7 +81,7 @@ func (b *bureau) recording(p vaulttest.Person, words string) (rec store.Recordin
 	b.Helper()
 	id := b.home.Say(b.T, p, words)
 	b.view(func(tx *store.Tx) (err error) {
-		rec, err = tx.Incidents.AnyRecording(b.Context(), id)
+		rec, err = tx.Vaults.Recording(b.Context(), p.Vault, id)
 		return err
 	})
 	return rec

@@ -65,20 +65,27 @@ func (d *Desk) spokenAt(ctx context.Context, tx *store.Tx, f Filing) (evidence, 
 // recordingOf is a recording of a vault that an account holds, in a generation
 // that it opens.
 func recordingOf(ctx context.Context, tx *store.Tx, by hearkeep.AccountID, id hearkeep.RecordingID) (evidence, error) {
-	rec, err := tx.Incidents.AnyRecording(ctx, id)
-	if err == nil {
-		err = holds(ctx, tx, by, rec.Vault, rec.Generation)
-	}
-	if errors.Is(err, store.ErrNotFound) {
-		return evidence{}, nil
-	}
+	vaults, err := tx.Vaults.VaultsOf(ctx, by)
 	if err != nil {
 		return evidence{}, err
 	}
-	return evidence{
-		recording: rec.ID, binding: rec.Binding, vault: rec.Vault,
-		clauses: []Clause{{Binding: rec.Binding, Number: rec.Number, From: rec.Start}},
-	}, nil
+	for _, v := range vaults {
+		rec, err := tx.Vaults.Recording(ctx, v.ID, id)
+		if err == nil {
+			err = holds(ctx, tx, by, v.ID, rec.Generation)
+		}
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return evidence{}, err
+		}
+		return evidence{
+			recording: rec.ID, binding: rec.Binding, vault: rec.Vault,
+			clauses: []Clause{{Binding: rec.Binding, Number: rec.Number, From: rec.Start}},
+		}, nil
+	}
+	return evidence{}, nil
 }
 
 // bindingOf is a door of a vault that an account holds.

@@ -107,8 +107,6 @@ type Incidents interface {
 	// ArchiveByID finds an archive of any account: whoever was handed another's
 	// knows its id and nothing else.
 	ArchiveByID(ctx context.Context, id hearkeep.ArchiveID) (Archive, error)
-	// AnyRecording finds a recording in any vault: ids and times, no part.
-	AnyRecording(ctx context.Context, id hearkeep.RecordingID) (Recording, error)
 	// NumbersBetween lists the numbers of a binding's recordings that began in
 	// [from, to), ascending, as runs.
 	NumbersBetween(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, from, to time.Time) ([]hearkeep.Run, error)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -134,11 +136,11 @@ func (i incidents) Incident(ctx context.Context, id hearkeep.IncidentID) (store.
 }
 
 func (i incidents) Incidents(ctx context.Context, before store.IncidentCursor, limit int) ([]store.Incident, error) {
-	if before == (store.IncidentCursor{}) {
-		return all(ctx, i.tx, scanIncident, selectIncident+"ORDER BY aware DESC, id DESC LIMIT ?", limit)
+	aware, id := int64(math.MaxInt64), before.ID[:]
+	if before != (store.IncidentCursor{}) {
+		aware = millis(before.AwareAt)
 	}
-	return all(ctx, i.tx, scanIncident, selectIncident+"WHERE (aware, id) < (?, ?) ORDER BY aware DESC, id DESC LIMIT ?",
-		millis(before.AwareAt), before.ID, limit)
+	return all(ctx, i.tx, scanIncident, selectIncident+"WHERE (aware, id) < (?, ?) ORDER BY aware DESC, id DESC LIMIT ?", aware, id, limit)
 }
 
 func (i incidents) OpenIncidents(ctx context.Context, limit int) ([]store.Incident, error) {
@@ -288,16 +290,13 @@ func (i incidents) ArchiveByID(ctx context.Context, id hearkeep.ArchiveID) (stor
 	return one(ctx, i.tx, scanArchive, selectArchive+"WHERE id = ?", id)
 }
 
-func (i incidents) AnyRecording(ctx context.Context, id hearkeep.RecordingID) (store.Recording, error) {
-	return one(ctx, i.tx, scanRecording, selectRecording+"WHERE id = ?", id)
-}
-
 func (i incidents) NumbersBetween(ctx context.Context, vault hearkeep.VaultID, binding hearkeep.BindingID, from, to time.Time) ([]hearkeep.Run, error) {
 	numbers, err := all(ctx, i.tx, func(row *sql.Rows) (n hearkeep.Number, err error) {
 		return n, row.Scan(&n)
-	}, "SELECT number FROM recordings "+inWindow+" ORDER BY number", vault, millis(from), millis(to), binding)
+	}, "SELECT number FROM recordings "+inWindow, vault, millis(from), millis(to), binding)
 	if err != nil {
 		return nil, err
 	}
+	slices.Sort(numbers)
 	return hearkeep.Runs(binding, numbers), nil
 }

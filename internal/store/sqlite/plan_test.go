@@ -39,11 +39,11 @@ func (p *plans) note(d *database) {
 
 // large are the tables that grow with use, and their aliases: nothing that is
 // asked while somebody waits may walk through one of them.
-var large = []string{"recordings", "parts", "tombstones", "erasures", "ledger_entries", "ledger_hashes", "deliveries", "keyholders", "sessions", "requests", "archives", "reports", "restrictions", "claims", "agent_messages", "agent_requests", "channels", "watch_notes", "r", "p"}
+var large = []string{"recordings", "parts", "tombstones", "erasures", "ledger_entries", "ledger_hashes", "deliveries", "keyholders", "sessions", "requests", "archives", "reports", "restrictions", "claims", "incidents", "incident_steps", "affected", "communications", "recipients", "places", "agent_messages", "agent_requests", "channels", "watch_notes", "r", "p"}
 
 // short are the indexes of what is not over yet: few rows of a large table,
 // and walking through one of them in its order is how a queue is read.
-var short = []string{"reports_open", "restrictions_in_force", "claims_open", "agent_requests_new"}
+var short = []string{"reports_open", "restrictions_in_force", "claims_open", "agent_requests_new", "incidents_open", "reports_new", "reports_loose"}
 
 // patient are statements that may walk: nobody waits for them.
 var patient = []string{
