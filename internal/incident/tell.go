@@ -211,11 +211,17 @@ func (c *docket) tellDone(ctx context.Context, by hearkeep.Role) error {
 // toldLine says how many people were told, and how.
 func toldLine(people int, letters map[string]int) string {
 	line := fmt.Sprintf("%d people", people)
+	if people == 1 {
+		line = "1 person"
+	}
 	var ways []string
 	for kind, n := range letters {
-		if kind == kindPage {
+		switch {
+		case kind == kindPage:
 			ways = append(ways, fmt.Sprintf("%d by their page alone", n))
-		} else {
+		case n == 1:
+			ways = append(ways, "1 letter by "+kind)
+		default:
 			ways = append(ways, fmt.Sprintf("%d letters by %s", n, kind))
 		}
 	}

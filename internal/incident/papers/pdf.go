@@ -3,6 +3,7 @@ package papers
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -219,8 +220,7 @@ func (p *printer) rule() {
 	p.pdf.SetY(y + 0.8)
 }
 
-// widths shares the page's width among columns: each gets what its longest
-// line wants, as far as that goes; the wide ones share the rest.
+// widths shares the page's width among columns, by their longest lines.
 func (p *printer) widths(s Section) []float64 {
 	wants := make([]float64, len(s.Head))
 	for _, row := range append([][]string{s.Head}, s.Rows...) {
@@ -230,24 +230,34 @@ func (p *printer) widths(s Section) []float64 {
 			}
 		}
 	}
-	room := wide - gap*float64(len(wants)-1)
+	return shared(wide-gap*float64(len(wants)-1), wants)
+}
+
+// shared gives each column what it wants, where that is no more than an equal
+// share; the others share the rest by the root of what they want, so that the
+// longest texts become neither towers nor take everything.
+func shared(room float64, wants []float64) []float64 {
 	widths := make([]float64, len(wants))
-	open := len(wants)
-	for open > 0 { // who wants less than an equal share has it; the others share again
-		share, settled := room/float64(open), false
+	for open := len(wants); open > 0; {
+		share, settled, roots := room/float64(open), false, 0.0
 		for i, want := range wants {
-			if widths[i] == 0 && want <= share {
+			switch {
+			case widths[i] != 0:
+			case want <= share:
 				widths[i], room, open, settled = want, room-want, open-1, true
+			default:
+				roots += math.Sqrt(want)
 			}
 		}
-		if !settled {
-			for i := range widths {
-				if widths[i] == 0 {
-					widths[i] = share
-				}
-			}
-			break
+		if settled {
+			continue
 		}
+		for i, want := range wants {
+			if widths[i] == 0 {
+				widths[i] = room * math.Sqrt(want) / roots
+			}
+		}
+		break
 	}
 	return widths
 }
@@ -292,7 +302,7 @@ func (p *printer) head(word string, width float64) string {
 	return word[:end]
 }
 
-// plain is a text with a box for what the font lacks.
+// plain is a text with a box for what the font lacks; the capital ß is two letters.
 func (p *printer) plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -308,5 +318,5 @@ func (p *printer) plain(text string) string {
 		}
 		p.lacking = true
 		return '□'
-	}, text)
+	}, strings.ReplaceAll(text, "ẞ", "SS"))
 }

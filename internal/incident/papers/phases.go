@@ -83,8 +83,8 @@ func changes(before Document, now []Section) Section {
 	}
 	for _, section := range now {
 		old, known := was[section.Heading]
-		if section.Heading == "" || section.Heading == headBasis {
-			continue
+		if section.Heading == "" || section.Heading == headBasis || section.Heading == headUnknown {
+			continue // they stand there whole
 		}
 		if section.Heading == headSteps {
 			if more := len(section.Rows) - len(old.Rows); more > 0 {
@@ -136,6 +136,9 @@ func (s Section) changed(old Section) (rows [][]string) {
 		if fact(s.Facts, f[0]) == "–" {
 			rows = append(rows, []string{name(f[0]), f[1], "–"})
 		}
+	}
+	if s.Heading != headNature {
+		return rows // the other tables are states that pass
 	}
 	a, b := lines(old.Rows), lines(s.Rows)
 	for _, line := range b {
