@@ -25,7 +25,8 @@ type casePage struct {
 	Phase    int
 	Notify   string
 	TellBy   *clock
-	TellLeft string
+	TellLeft string // until then
+	TellLate bool   // Hearkeep is about to
 	Untold   int
 	Held     bool
 	Told     string // "2 of 3 people were told"
@@ -166,7 +167,7 @@ func (p *portal) casePageOf(c incident.Case) *casePage {
 		Offer: c.Offer, Conclusion: c.Conclusion, Lost: c.Lost,
 	}
 	if page.TellBy != nil {
-		page.TellLeft, _ = p.hoursLeft(c.TellBy)
+		page.TellLeft, page.TellLate = p.hoursLeft(c.TellBy)
 	}
 	page.Told = fmt.Sprintf("%d of %s", c.People-page.Untold, peopleText(c.People))
 	for i, a := range c.Affected {
@@ -198,7 +199,9 @@ func (p *portal) casePageOf(c incident.Case) *casePage {
 		page.Handed = append(page.Handed, account.String())
 	}
 	weighed := c.Assessment
-	page.Why = weighed.Weigh(incident.Size{People: c.People, Items: c.Items})
+	if c.Severity != "" { // what nobody judged yet suggests nothing
+		page.Why = weighed.Weigh(incident.Size{People: c.People, Items: c.Items})
+	}
 	return page
 }
 

@@ -163,10 +163,11 @@ func (p *portal) next(c incident.Case) *nextAct {
 	case !c.Closed.IsZero():
 		return nil
 	case !c.TellBy.IsZero() && c.People > 0:
-		return left(nextAct{
-			Title: "Tell " + peopleText(c.People), Button: "Tell them now", Do: "tell",
-			Says: "Hearkeep tells them by itself when this time is over, each in their language, unless you hold it with reasons.",
-		}, c.TellBy)
+		says := "Hearkeep tells them by itself when this time is over, each in their language, unless you hold it with reasons."
+		if !p.Now().Before(c.TellBy) {
+			says = "The time to look at it is over: Hearkeep tells them by itself within a minute."
+		}
+		return left(nextAct{Title: "Tell " + peopleText(c.People), Button: "Tell them now", Do: "tell", Says: says}, c.TellBy)
 	case c.Severity == "":
 		return left(nextAct{Title: "Say how grave it is", Button: "Fill in the form", Go: "#assess", Says: "The form counts what the ledger shows, and asks for what only a person can judge."}, c.Due)
 	case c.Notify == "":

@@ -27,7 +27,8 @@ type takenView struct {
 	At           clock
 	Frozen       bool
 	Text         string // the acknowledgement
-	To           string // where it was sent; empty where nowhere
+	To           string // their address; empty where they gave none
+	Sent         bool   // the acknowledgement is on its way there
 }
 
 // letterBytes is room for a letter with a receipt pasted in.
@@ -63,7 +64,11 @@ func (p *portal) fileMail(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page.Taken = &takenView{taken.Report.String(), taken.Incident.String(), p.clock(taken.At), taken.Frozen, taken.Text, filing.Reach}
+	page.Title = "The report is taken"
+	page.Taken = &takenView{
+		Report: taken.Report.String(), Case: taken.Incident.String(), At: p.clock(taken.At), Frozen: taken.Frozen, Text: taken.Text,
+		To: filing.Reach, Sent: filing.Reach != "" && p.Incidents.Letters.Can("email"),
+	}
 	p.show(w, http.StatusOK, "mailed", page)
 	return nil
 }

@@ -178,9 +178,10 @@ func operatorSamples(wrong *problem) []sample {
 		{"mailed", "mailed", mailed(func(*mailPage) {})},
 		{"mailed-wrong", "mailed", mailed(func(page *mailPage) { page.Given, page.Problem = given, wrong })},
 		{"mailed-taken", "mailed", mailed(func(page *mailPage) {
-			page.Taken = &takenView{fmt.Sprintf("%032x", 3), fmt.Sprintf("%032x", 4), at(day0), true, "Guten Tag.\n\nIhre Meldung ist angekommen.\n" + nasty, "carl@example.org"}
+			page.Taken = &takenView{fmt.Sprintf("%032x", 3), fmt.Sprintf("%032x", 4), at(day0), true, "Guten Tag.\n\nIhre Meldung ist angekommen.\n" + nasty, "carl@example.org", true}
 		})},
-		{"mailed-taken-bare", "mailed", mailed(func(page *mailPage) { page.Taken = &takenView{"1", "2", at(day0), false, nasty, ""} })},
+		{"mailed-taken-bare", "mailed", mailed(func(page *mailPage) { page.Taken = &takenView{"1", "2", at(day0), false, nasty, "", false} })},
+		{"mailed-taken-unsent", "mailed", mailed(func(page *mailPage) { page.Taken = &takenView{"1", "2", at(day0), false, nasty, nasty, false} })},
 		{"paper-register", "paper", paper("Register of breaches", func(*paperPage) {})},
 		{"paper-notification", "paper", notification(func(page *paperPage) { page.Made = made[:1] })},
 		{"paper-late", "paper", notification(func(page *paperPage) {
