@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/hearkeep/hearkeep"
@@ -21,10 +22,15 @@ const (
 
 // reason is a text that a step needs.
 func reason(s, ask string) (string, error) {
-	if s = plain(s); s == "" {
+	if s = plain(s); !says(s) {
 		return "", hearkeep.Errorf(hearkeep.Invalid, "%s", ask).WithHint("It stands in the register (GDPR Art. 33(5)).")
 	}
 	return s, bounded(s)
+}
+
+// says reports whether a text says anything.
+func says(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsSymbol(r) })
 }
 
 func bounded(texts ...string) error {

@@ -236,7 +236,7 @@ func (f Filing) checked(now time.Time) (Filing, error) {
 		return f, hearkeep.Errorf(hearkeep.TooLarge, "That is too much text.").WithHint("At most %d characters.", MaxAbout)
 	case len(f.Receipt) > maxReceipt:
 		return f, hearkeep.Errorf(hearkeep.TooLarge, "That is no receipt, and no id of an archive.")
-	case named == 0 && f.About == "" && f.Via != hearkeep.ReportVoice:
+	case named == 0 && !says(f.About) && f.Via != hearkeep.ReportVoice:
 		return f, hearkeep.Errorf(hearkeep.Invalid, "Say what is wrong.").WithHint("A sentence is enough.")
 	}
 	if f.Reach == "" {
