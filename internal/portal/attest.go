@@ -19,6 +19,7 @@ type attestPage struct {
 	Until   *clock
 	Text    []string
 	Yes, No string
+	Answers bool   // it can be answered: once, or again by whoever refused
 	Ended   string // what became of it; empty while it waits
 	Given   struct{ Answer, Name, Statement string }
 	Problem *problem
@@ -43,6 +44,7 @@ func (p *portal) attestPage(r *http.Request, secret string) (*attestPage, error)
 		frame: p.publicFrame(a.Language, words.Attest), Words: words, Link: "/attest/" + secret, Asked: p.clock(a.Asked), Until: p.clockOf(a.Until),
 		Text: a.Text, Yes: a.Yes, No: a.No,
 	}
+	page.Answers = a.State == incident.RecipientAsked || a.State == incident.RecipientRefused
 	switch a.State {
 	case incident.RecipientAttested:
 		page.Ended = words.Attested
@@ -71,7 +73,7 @@ func (p *portal) attest(w http.ResponseWriter, r *http.Request, secret string) e
 	default:
 		err = hearkeep.Errorf(hearkeep.Invalid, "Choose one of the two answers.")
 	}
-	if pr := told(err); pr != nil && !wantsJSON(r) {
+	if pr := mended(err); pr != nil && !wantsJSON(r) {
 		page, err := p.attestPage(r, secret)
 		if err != nil {
 			return err

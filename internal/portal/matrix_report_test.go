@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"path"
 	"slices"
 
 	"github.com/hearkeep/hearkeep"
@@ -23,6 +24,9 @@ func (w *town) reports() {
 			w.t.Fatalf("%s is shown %d notices before anybody is told: %v", name, len(all), err)
 		}
 		w.must(w.incidents.Tell(ctx, taken.Incident))
+		link, err := w.incidents.AskRecipient(ctx, taken.Incident, hearkeep.AccountID{}, "", "")
+		w.must(err)
+		w.things = append(w.things, thing{kind: askLink, whose: name + "'s", id: path.Base(link), works: true})
 		w.things = append(w.things, thing{kind: notice, whose: name + "'s", id: taken.Incident.String(), account: p.account})
 	}
 	taken, err := w.incidents.File(ctx, incident.Filing{What: incident.WhatOther, Via: hearkeep.ReportForm, About: "Something is wrong."}, "a network")

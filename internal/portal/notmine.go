@@ -139,7 +139,7 @@ func (p *portal) file(w http.ResponseWriter, r *http.Request, v *visit, page *no
 		return err
 	}
 	taken, err := p.Incidents.File(ctx, f, "")
-	if pr := told(err); pr != nil && !wantsJSON(r) {
+	if pr := mended(err); pr != nil && !wantsJSON(r) {
 		page.Problem = pr
 		p.show(w, pr.Status, "notmine", page)
 		return nil

@@ -95,7 +95,7 @@ func (p *portal) fileReport(w http.ResponseWriter, r *http.Request) error {
 		f.What = incident.WhatNotMine
 	}
 	taken, err := p.Incidents.File(context.WithoutCancel(r.Context()), f, networkOf(p.visitor(r).Addr))
-	if pr := told(err); pr != nil && !wantsJSON(r) {
+	if pr := mended(err); pr != nil && !wantsJSON(r) {
 		p.showReport(w, pr.Status, l, given, pr)
 		return nil
 	}
@@ -107,6 +107,16 @@ func (p *portal) fileReport(w http.ResponseWriter, r *http.Request) error {
 		p.publicFrame(l, words.Thanks), words, "/report/" + taken.Secret, p.origin.String() + "/report/" + taken.Secret, paragraphsOf(taken.Text),
 	})
 	return nil
+}
+
+// mended is told, of forms that take long texts: that one is too long can be
+// mended, too.
+func mended(err error) *problem {
+	if hearkeep.CodeOf(err) == hearkeep.TooLarge {
+		pr := explain(err)
+		return &pr
+	}
+	return told(err)
 }
 
 // paragraphsOf takes a letter's text apart.

@@ -200,6 +200,43 @@ func TestReportByAnybody(t *testing.T) {
 		t.Error("Anna is told who reported it")
 	}
 
+	// Carl is asked to delete it, and says that he did: by a form, never by the link alone.
+	caseOf, err := hearkeep.ParseID[hearkeep.IncidentID](strings.TrimPrefix(told[1], "/notices/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask, err := h.incidents.AskRecipient(t.Context(), caseOf, hearkeep.AccountID{}, "", "de")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask = strings.TrimPrefix(ask, h.server.URL)
+	carl := h.stranger()
+	for range 2 {
+		resp, page = carl.get(ask)
+		want(t, resp, http.StatusOK, page, `<html lang="de">`, "Bitte öffnen Sie die Aufnahmen nicht", `name="answer"`)
+	}
+	resp, page = carl.post(ask, url.Values{"name": {nasty}, "answer": {"maybe"}})
+	want(t, resp, http.StatusUnprocessableEntity, page, "Choose one of the two answers.", "&lt;script&gt;")
+	resp, page = carl.post(ask, url.Values{"answer": {"yes"}, "name": {" "}})
+	want(t, resp, http.StatusUnprocessableEntity, page, "Write your name.")
+	resp, _ = carl.post(ask, url.Values{"answer": {"no"}, "name": {"Carl"}, "statement": {nasty}})
+	wantRedirect(t, resp, ask)
+	resp, page = carl.get(ask)
+	want(t, resp, http.StatusOK, page, wordsIn("de").Refused, `name="answer"`)
+	resp, _ = carl.post(ask, url.Values{"answer": {"yes"}, "name": {"Carl"}})
+	wantRedirect(t, resp, ask)
+	resp, page = carl.get(ask)
+	want(t, resp, http.StatusOK, page, wordsIn("de").Attested)
+	if strings.Contains(page, `name="answer"`) || strings.Contains(page, "Carl") {
+		t.Error("what was attested is asked again, or shown to whoever has the link")
+	}
+	resp, page = carl.post(ask, url.Values{"answer": {"no"}, "name": {"Carl"}})
+	want(t, resp, http.StatusConflict, page, "This was answered already.")
+	resp, page = carl.post("/attest/"+strings.Repeat("a", 26), url.Values{"answer": {"yes"}, "name": {"Carl"}})
+	want(t, resp, http.StatusNotFound, page)
+	resp, page = anna.get(told[1])
+	want(t, resp, http.StatusOK, page, "confirmed in writing that it is deleted")
+
 	// A mistake comes back with what was typed, as text; strangers' sites send nothing.
 	resp, page = h.stranger().post("/report", url.Values{"about": {nasty}, "reach": {"javascript:alert(1)"}})
 	want(t, resp, http.StatusUnprocessableEntity, page, "That is no e-mail address.", "&lt;script&gt;alert(1)")

@@ -120,7 +120,7 @@ const (
 
 // routes is the one table. archtest refuses a mux.Handle outside this file.
 func (p *portal) routes() []route {
-	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.rightsRoutes(), p.claimRoutes(), p.operatorRoutes(), p.apiRoutes(), p.bringRoutes(), p.apiRightsRoutes(), p.agentRoutes(), p.openedRoutes(), p.reportRoutes(), []route{
+	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.rightsRoutes(), p.claimRoutes(), p.operatorRoutes(), p.apiRoutes(), p.bringRoutes(), p.apiRightsRoutes(), p.agentRoutes(), p.openedRoutes(), p.reportRoutes(), p.attestRoutes(), []route{
 		{method: "", pattern: "/", anyone: p.nowhere},
 	})
 }

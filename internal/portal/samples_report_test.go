@@ -42,7 +42,7 @@ func reportSamples(wrong *problem) []sample {
 	}
 	attesting := func(l hearkeep.Language, change func(*attestPage)) *attestPage {
 		a := &attestPage{
-			frame: in(l, func(w publicWords) string { return w.Attest }), Words: wordsIn(l), Link: "/attest/ABC", Asked: at(day0), Until: due(720 * time.Hour), Text: text,
+			frame: in(l, func(w publicWords) string { return w.Attest }), Words: wordsIn(l), Link: "/attest/ABC", Answers: true, Asked: at(day0), Until: due(720 * time.Hour), Text: text,
 			Yes: "I have deleted everything that I received by mistake, with all copies.", No: "I have not deleted it, or not all of it.",
 		}
 		change(a)
@@ -64,7 +64,8 @@ func reportSamples(wrong *problem) []sample {
 		{"attest-wrong", "attest", attesting("nl", func(a *attestPage) {
 			a.Problem, a.Given.Name, a.Given.Statement, a.Given.Answer = wrong, nasty, nasty, "no"
 		})},
-		{"attest-done", "attest", attesting("it", func(a *attestPage) { a.Ended = a.Words.Attested })},
+		{"attest-done", "attest", attesting("it", func(a *attestPage) { a.Ended, a.Answers = a.Words.Attested, false })},
+		{"attest-refused", "attest", attesting("es", func(a *attestPage) { a.Ended = a.Words.Refused })},
 		{"notmine", "notmine", about},
 		{"notmine-wrong", "notmine", &one},
 		{"notmine-archive", "notmine", &notMinePage{frame: framed("Report something", ""), To: "/reports/new", Back: "/reports", BackTo: "Your reports", Archive: true, Evidence: id}},
