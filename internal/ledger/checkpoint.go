@@ -1,12 +1,10 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/hearkeep/hearkeep/internal/store"
@@ -37,41 +35,18 @@ func ParseCheckpoint(signed []byte, keys ...string) (Checkpoint, error) {
 	return parseSigned(signed, known)
 }
 
+// parseSigned is OpenCheckpoint for what this log should have signed.
 func parseSigned(signed []byte, known note.Verifiers) (Checkpoint, error) {
-	if len(signed) > maxNote {
-		return Checkpoint{}, fmt.Errorf("%w: a checkpoint of %d bytes", ErrForked, len(signed))
-	}
-	opened, err := note.Open(signed, known)
+	c, err := OpenCheckpoint(signed, known)
 	if err != nil {
-		return Checkpoint{}, fmt.Errorf("%w: %v", ErrForked, err)
+		return Checkpoint{}, fmt.Errorf("%w: %w", ErrForked, err)
 	}
-	origin := opened.Sigs[0].Name
-	size, root, err := parseCheckpoint(origin, opened.Text)
-	if err != nil {
-		return Checkpoint{}, err
-	}
-	return Checkpoint{Origin: origin, Size: size, Root: root, Signed: signed}, nil
+	return c, nil
 }
 
 // formatCheckpoint writes the body of a C2SP tlog-checkpoint: origin, size, root.
 func formatCheckpoint(origin string, size int64, root tlog.Hash) string {
 	return fmt.Sprintf("%s\n%d\n%s\n", origin, size, base64.StdEncoding.EncodeToString(root[:]))
-}
-
-func parseCheckpoint(origin, text string) (int64, tlog.Hash, error) {
-	lines := strings.Split(text, "\n")
-	if len(lines) != 4 || lines[0] != origin || lines[3] != "" {
-		return 0, tlog.Hash{}, fmt.Errorf("%w: not a checkpoint of this log", ErrForked)
-	}
-	size, err := strconv.ParseInt(lines[1], 10, 64)
-	if err != nil || size < 0 || strconv.FormatInt(size, 10) != lines[1] {
-		return 0, tlog.Hash{}, fmt.Errorf("%w: bad size", ErrForked)
-	}
-	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
-	if err != nil || len(root) != tlog.HashSize {
-		return 0, tlog.Hash{}, fmt.Errorf("%w: bad root", ErrForked)
-	}
-	return size, tlog.Hash(bytes.Clone(root)), nil
 }
 
 // Checkpoint is the newest signed tree head, nil while the log is empty.

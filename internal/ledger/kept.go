@@ -219,7 +219,7 @@ func isBegin(text []byte) bool {
 // checkKept holds the log against every checkpoint that is kept, and the file
 // of them against what the database knows of it.
 func (l *Ledger) checkKept(ctx context.Context, tx *store.Tx, lines []Kept) error {
-	known, err := tx.Ledger.Kept(ctx)
+	_, known, err := tx.Ledger.Noted(ctx)
 	if err != nil {
 		return fmt.Errorf("ledger: kept: %w", err)
 	}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -226,26 +227,35 @@ func (l *Ledger) follows(ctx context.Context, tx *store.Tx, row store.LedgerEntr
 	return compare(old.Size, old.Root, hashes(ctx, tx))
 }
 
-// listKeys writes FileKeys, where it is not what the database says. A file that
-// knows keys which the database does not is of a newer log.
+// listKeys writes FileKeys, where it is not what the database says.
 func listKeys(path string, keys []store.LedgerKey) error {
-	var want strings.Builder
-	want.WriteString("# Public keys of this keep's ledger, oldest first: key, and the number of entries when it took over.\n")
-	for _, k := range keys {
-		fmt.Fprintf(&want, "%s %d\n", k.Key, k.First)
+	behind, err := keysBehind(path, keys)
+	if err != nil || behind == nil {
+		return err
 	}
-	have, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("ledger: keys: %w", err)
-	}
-	if string(have) == want.String() {
-		return nil
-	}
-	if err == nil && !strings.HasPrefix(want.String(), string(have)) {
-		return fmt.Errorf("%w: %s lists other keys than the database", ErrForked, FileKeys)
-	}
-	if err := rewrite(path, []byte(want.String())); err != nil {
+	if err := rewrite(path, behind); err != nil {
 		return fmt.Errorf("ledger: keys: %w", err)
 	}
 	return nil
+}
+
+// keysBehind is what FileKeys should say, nil where it does. A file that knows
+// keys which the database does not is of a newer log.
+func keysBehind(path string, keys []store.LedgerKey) ([]byte, error) {
+	want := []byte("# Public keys of this keep's ledger, oldest first: key, and the number of entries when it took over.\n")
+	for _, k := range keys {
+		want = fmt.Appendf(want, "%s %d\n", k.Key, k.First)
+	}
+	have, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return want, nil
+	case err != nil:
+		return nil, fmt.Errorf("ledger: keys: %w", err)
+	case !bytes.HasPrefix(want, have):
+		return nil, fmt.Errorf("%w: %s lists other keys than the database", ErrForked, FileKeys)
+	case len(have) == len(want):
+		return nil, nil
+	}
+	return want, nil
 }

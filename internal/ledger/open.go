@@ -40,7 +40,11 @@ func Look(ctx context.Context, st store.Store, keyPath string) (*Ledger, error) 
 	if err != nil {
 		return nil, err
 	}
-	l.kept = &kept{path: filepath.Join(filepath.Dir(keyPath), FileCheckpoints), look: true}
+	dir := filepath.Dir(keyPath)
+	if _, err := keysBehind(filepath.Join(dir, FileKeys), l.keys); err != nil {
+		return nil, err
+	}
+	l.kept = &kept{path: filepath.Join(dir, FileCheckpoints), look: true}
 	_, _, err = l.check(ctx)
 	return l, err
 }
@@ -122,8 +126,12 @@ func (l *Ledger) check(ctx context.Context) (lines []Kept, end int64, err error)
 		if err != nil {
 			return fmt.Errorf("ledger: size: %w", err)
 		}
-		if have != head.size {
-			return fmt.Errorf("%w: %d entries, signed are %d", ErrForked, have, head.size)
+		noted, _, err := tx.Ledger.Noted(ctx)
+		if err != nil {
+			return fmt.Errorf("ledger: size: %w", err)
+		}
+		if have != head.size || noted != head.size {
+			return fmt.Errorf("%w: %d entries, noted are %d, signed are %d", ErrForked, have, noted, head.size)
 		}
 		if err := l.checkKeys(ctx, tx); err != nil {
 			return err

@@ -351,8 +351,8 @@ type Ledger interface {
 	// SetCheckpoint replaces it by one that is not smaller. kept is how many
 	// entries are known to be spoken of outside of the database; it never falls.
 	SetCheckpoint(ctx context.Context, size int64, note []byte, kept int64) error
-	// Kept is that number.
-	Kept(ctx context.Context) (int64, error)
+	// Noted is how many entries stand beside that checkpoint, and beside kept.
+	Noted(ctx context.Context) (size, kept int64, err error)
 	// Keys lists the keys of the log, oldest first.
 	Keys(ctx context.Context) ([]LedgerKey, error)
 	// AddKey adds a key that takes over; ErrExists where one did so at the same

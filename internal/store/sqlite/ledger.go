@@ -130,8 +130,11 @@ func (l ledger) SetCheckpoint(ctx context.Context, size int64, note []byte, kept
 	return err
 }
 
-func (l ledger) Kept(ctx context.Context) (int64, error) {
-	return value[int64](ctx, l.tx, "SELECT coalesce(max(kept), 0) FROM ledger_checkpoint")
+func (l ledger) Noted(ctx context.Context) (size, kept int64, err error) {
+	noted, err := one(ctx, l.tx, func(row *sql.Rows) (n [2]int64, err error) {
+		return n, row.Scan(&n[0], &n[1])
+	}, "SELECT coalesce(max(size), 0), coalesce(max(kept), 0) FROM ledger_checkpoint")
+	return noted[0], noted[1], err
 }
 
 func (l ledger) Keys(ctx context.Context) ([]store.LedgerKey, error) {

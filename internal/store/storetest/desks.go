@@ -138,7 +138,8 @@ func ledgerHashes(t *testing.T, open Opener) {
 		if err != nil {
 			return err
 		}
-		kept, err := tx.Ledger.Kept(ctx)
+		size, kept, err := tx.Ledger.Noted(ctx)
+		equal(t, "size noted", size, int64(2))
 		equal(t, "Kept, which never falls", kept, int64(1))
 		return err
 	})
