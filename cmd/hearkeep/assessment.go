@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -21,6 +22,10 @@ func (cmd serveCmd) settings(r *rooms, origin string) func(context.Context) (pap
 			Retention: []papers.Retention{
 				{Of: "sound", For: hearkeep.DefaultRetention}, {Of: "words", For: hearkeep.DefaultRetention}, {Of: "what was done and answered", For: hearkeep.DefaultRetention},
 			},
+		}
+		for _, w := range cmd.Witness {
+			name, _, _ := strings.Cut(w, "+")
+			s.Witnesses = append(s.Witnesses, name)
 		}
 		if server, err := cmd.mailServer(); err == nil && !server.IsZero() {
 			s.Mail = server.Protection()

@@ -75,8 +75,18 @@ type waitingView struct {
 
 // logView is the ledger's newest signed tree head.
 type logView struct {
-	Origin  string
-	Entries string
+	Origin    string
+	Entries   string
+	Witnesses []witnessView
+}
+
+// witnessView is a witness of the ledger, and up to where it has cosigned it.
+type witnessView struct {
+	Name    string
+	Entries string // empty before the first
+	At      *clock
+	Trouble string
+	Since   *clock
 }
 
 func (p *portal) logView(ctx context.Context) (logView, error) {
@@ -89,7 +99,26 @@ func (p *portal) logView(ctx context.Context) (logView, error) {
 		return logView{Entries: "0 entries"}, nil
 	}
 	n, _ := strconv.Atoi(lines[1])
-	return logView{lines[0], strings.Replace(countText(n, "entry"), "entrys", "entries", 1)}, nil
+	view := logView{Origin: lines[0], Entries: entryCount(n)}
+	all, err := p.Incidents.Ledger.Cosigned(ctx)
+	if err != nil {
+		return logView{}, err
+	}
+	for _, w := range all {
+		v := witnessView{Name: w.Name, At: p.clockOf(w.At), Trouble: w.Trouble, Since: p.clockOf(w.Since)}
+		if w.Under.Size > 0 {
+			v.Entries = entryCount(int(w.Under.Size))
+		}
+		view.Witnesses = append(view.Witnesses, v)
+	}
+	return view, nil
+}
+
+func entryCount(n int) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return strings.TrimSuffix(countText(n, "entry"), "entrys") + "entries"
 }
 
 type countView struct {

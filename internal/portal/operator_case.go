@@ -237,6 +237,9 @@ func (page *casePage) Is(form, field, kept, value string) bool {
 // IsOpen reports whether a form is shown as it was filled in.
 func (page *casePage) IsOpen(form string) bool { return page.wrong == form }
 
+// IsNext reports whether a part of the page is where the next act leads to.
+func (page *casePage) IsNext(part string) bool { return page.Does != nil && page.Does.Go == part }
+
 // WrongForm is where on the page the form with the problem stands.
 func (page *casePage) WrongForm() string {
 	if page.wrong == "tell" {
