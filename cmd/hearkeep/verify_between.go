@@ -9,21 +9,20 @@ import (
 
 	"github.com/hearkeep/hearkeep/internal/ledger"
 	"github.com/hearkeep/hearkeep/internal/store/sqlite"
-	"golang.org/x/mod/sumdb/note"
 )
 
-// open reads a checkpoint under the keys that were given.
-func (v *verifier) open(signed []byte) (ledger.Checkpoint, note.Verifiers, error) {
+// open reads a checkpoint under the keys that were given, and who cosigned it.
+func (v *verifier) open(signed []byte) (c ledger.Checkpoint, by []ledger.Cosignature, err error) {
 	keys, _, err := v.trusted("")
 	if err != nil {
-		return ledger.Checkpoint{}, nil, err
+		return c, nil, err
 	}
 	known, err := ledger.Trust(keys...)
 	if err != nil {
-		return ledger.Checkpoint{}, nil, err
+		return c, nil, err
 	}
-	c, err := ledger.OpenCheckpoint(signed, known)
-	return c, known, err
+	c, err = ledger.OpenCheckpoint(signed, known)
+	return c, c.Cosignatures(known), err
 }
 
 // between checks that the log of an older checkpoint goes on in a newer one.

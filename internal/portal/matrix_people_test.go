@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -214,6 +215,8 @@ func (w *town) furnish(name, whose string, id hearkeep.VaultID, since hearkeep.G
 	gone, err := room.Erase(ctx, last)
 	w.must(err)
 	put(receipt, gone.ID.String())
+	put(entry, fmt.Sprint(gone.Entry))
+	w.things[len(w.things)-1].account = w.people[name].account
 	door, err := room.Bind(ctx, hearkeep.SourceSay, vault.Door{Name: "Hall"}, hearkeep.RoomRule{Keep: hearkeep.KeepAll})
 	w.must(err)
 	put(binding, door.String())

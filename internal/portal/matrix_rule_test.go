@@ -128,6 +128,9 @@ func (w *town) reaches(c asker, o thing, open hearkeep.VaultID) bool {
 		return they && other
 	case wayIn, channel, session, token: // is the account's own
 		return c.who != nil && o.account == c.who.account
+	case entry: // is about their account, or any vault that they hold
+		_, ok := w.held(c, o.vault)
+		return c.who != nil && (ok || o.account == c.who.account)
 	case claim: // is about a door of any vault that they hold
 		_, ok := w.held(c, o.vault)
 		return ok

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"io/fs"
 	"net/http"
 	"path"
 	"slices"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/verify"
 )
 
 //go:embed templates/*.html static/*
@@ -39,17 +41,14 @@ type asset struct {
 
 func loadPages() (*pages, error) {
 	p := &pages{byName: map[string]*template.Template{}, assets: map[string]asset{}}
-	entries, err := content.ReadDir("static")
+	own, err := fs.Sub(content, "static")
 	if err != nil {
 		return nil, fmt.Errorf("portal: static files: %w", err)
 	}
-	for _, e := range entries {
-		body, err := content.ReadFile(path.Join("static", e.Name()))
-		if err != nil {
+	for _, files := range []fs.FS{own, verify.Modules()} {
+		if err := p.take(files); err != nil {
 			return nil, fmt.Errorf("portal: static files: %w", err)
 		}
-		sum := sha256.Sum256(body)
-		p.assets[e.Name()] = asset{body, hex.EncodeToString(sum[:6])}
 	}
 	base, err := template.New("").Funcs(template.FuncMap{"asset": p.address}).Option("missingkey=error").
 		ParseFS(content, "templates/layout.html", "templates/parts.html")
@@ -75,6 +74,23 @@ func loadPages() (*pages, error) {
 		p.byName[name] = t
 	}
 	return p, nil
+}
+
+// take adds the files of one folder to those that are served.
+func (p *pages) take(files fs.FS) error {
+	entries, err := fs.ReadDir(files, ".")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		body, err := fs.ReadFile(files, e.Name())
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(body)
+		p.assets[e.Name()] = asset{body, hex.EncodeToString(sum[:6])}
+	}
+	return nil
 }
 
 // address is where a static file is fetched.
@@ -172,7 +188,7 @@ func (p *portal) static(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("file")
 	a, ok := p.pages.assets[name]
 	kind, shown := map[string]string{
-		".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+		".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 		".LICENSE": "text/plain; charset=utf-8", ".VERSION": "text/plain; charset=utf-8",
 	}[path.Ext(name)]
 	if !ok || !shown {

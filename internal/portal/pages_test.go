@@ -215,6 +215,7 @@ func samples() []sample {
 	all = append(all, rightsSamples(wrong)...)
 	all = append(all, bringSamples()...)
 	all = append(all, openedSamples()...)
+	all = append(all, sample{"verify", "verify", &verifyPage{framed("Check a receipt", ""), []string{"hearkeep.local/1f0c9a6b5d2e4873+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"}}})
 	all = append(all, reportSamples(wrong)...)
 	for _, err := range []error{
 		errNowhere, errSignIn, errTooLarge(32 << 20), errors.New("a chain"),

@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -88,6 +89,13 @@ type Log interface {
 	// EntriesOf lists what concerns an account or its vaults, newest first,
 	// below a number.
 	EntriesOf(ctx context.Context, account hearkeep.AccountID, vaults []hearkeep.VaultID, before int64, limit int) ([]ledger.Recorded, error)
+	// Proof is the receipt of one entry, and Check what it shows.
+	Proof(ctx context.Context, seq int64) (ledger.Proof, error)
+	Check(p ledger.Proof) (ledger.Proven, error)
+	// WriteEntries writes what EntriesOf lists, whole, with proofs.
+	WriteEntries(ctx context.Context, w io.Writer, account hearkeep.AccountID, vaults []hearkeep.VaultID) error
+	// Keys are what receipts are checked with, oldest first.
+	Keys() []string
 }
 
 // portal is the handler's state. Everything but codes is read-only.

@@ -80,6 +80,7 @@ const (
 	vaults     object = "vaults"     // all vaults of the caller; a form names one
 	recording  object = "recording"  // {id}, in the caller's keep
 	receipt    object = "receipt"    // {id}, in the caller's keep
+	entry      object = "entry"      // {id}, a number of the ledger's, about the caller or a vault that they hold
 	timer      object = "timer"      // {id}, in the caller's keep
 	door       object = "door"       // the binding of a device's token
 	binding    object = "binding"    // {id}, a door of the caller's keep
@@ -120,7 +121,7 @@ const (
 
 // routes is the one table. archtest refuses a mux.Handle outside this file.
 func (p *portal) routes() []route {
-	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.rightsRoutes(), p.claimRoutes(), p.operatorRoutes(), p.apiRoutes(), p.bringRoutes(), p.apiRightsRoutes(), p.agentRoutes(), p.openedRoutes(), p.reportRoutes(), p.attestRoutes(), []route{
+	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.rightsRoutes(), p.claimRoutes(), p.operatorRoutes(), p.apiRoutes(), p.bringRoutes(), p.apiRightsRoutes(), p.agentRoutes(), p.openedRoutes(), p.receiptRoutes(), p.reportRoutes(), p.attestRoutes(), []route{
 		{method: "", pattern: "/", anyone: p.nowhere},
 	})
 }

@@ -42,7 +42,7 @@ func TestEveryRouteSaysWhoMayCallIt(t *testing.T) {
 
 // objectsWithID are what an {id} in a pattern may name.
 func objectsWithID() []object {
-	return []object{recording, receipt, timer, binding, member, invitation, houseDoor, holder, wayIn, channel, session, token, request, archive, restriction, claim, breach, notice}
+	return []object{recording, receipt, timer, binding, member, invitation, houseDoor, holder, wayIn, channel, session, token, request, archive, restriction, claim, breach, notice, entry}
 }
 
 // address fills a route's pattern.
