@@ -49,7 +49,8 @@ type commands struct {
 	Tokens   tokensCmd   `cmd:"" group:"Signed in at this terminal" help:"List, make and end API tokens for programs."`
 	Sessions sessionsCmd `cmd:"" group:"Signed in at this terminal" help:"List where you are signed in, and sign out there."`
 
-	Archive archiveCmd `cmd:"" group:"Archives that you have" help:"Check an archive; open a sealed one."`
+	Verify  verifyCmd  `cmd:"" group:"What you have" help:"Check receipts, your entries, a whole ledger, or an archive, without the keep."`
+	Archive archiveCmd `cmd:"" group:"What you have" help:"Check an archive; open a sealed one."`
 
 	Rights   rightsCmd   `cmd:"" group:"Signed in at this terminal" help:"Ask for a copy of everything, have it erased, frozen or kept no more; see how far that is."`
 	Correct  correctCmd  `cmd:"" group:"Signed in at this terminal" help:"Correct the words of a recording."`
