@@ -113,11 +113,15 @@ func (c *docket) ask(ctx context.Context, a askedOf) error {
 	if len(sent) == 0 {
 		text = "by other means: the link was given to the operator"
 	}
-	n := noted{by: hearkeep.RoleOperator, text: text}
-	if !a.Account.IsZero() {
-		n.entry = ledger.Entry{Account: &a.Account}
+	if !a.Account.IsZero() { // it stands in their list too
+		_, err := c.desk.Ledger.Append(ctx, c.tx, ledger.Entry{
+			Kind: ledger.KindIncident, Role: hearkeep.RoleOperator, Purpose: StepAsked, Account: &a.Account, Incident: &c.ID, At: c.now,
+		})
+		if err != nil {
+			return err
+		}
 	}
-	return c.step(ctx, StepAsked, n)
+	return c.step(ctx, StepAsked, noted{by: hearkeep.RoleOperator, text: text})
 }
 
 // writeTo sends the letter that asks.
