@@ -444,3 +444,61 @@ func TestManyCasesArePaged(t *testing.T) {
 		}
 	}
 }
+
+// TestALateNotificationSaysWhy: after the 72 hours the form asks for the
+// reasons, and the document that is frozen has them.
+func TestALateNotificationSaysWhy(t *testing.T) {
+	h := newHome(t)
+	m := &misSent{home: h, operator: h.operator()}
+	resp, page := m.operator.post("/operator/report", url.Values{
+		"at": {time.Now().UTC().Add(-80 * time.Hour).Format(momentForm)}, "about": {"Something is wrong."}, "language": {"en"}, "late": {"It lay in the letter box."},
+	})
+	want(t, resp, http.StatusOK, page, "The report is taken")
+	all, err := h.incidents.Overview(t.Context(), 1)
+	if err != nil || len(all.Open) != 1 {
+		t.Fatalf("cases: %d, %v", len(all.Open), err)
+	}
+	m.id, m.at = all.Open[0].ID, "/operator/cases/"+all.Open[0].ID.String()
+	resp, page = m.operator.get("/operator")
+	want(t, resp, http.StatusOK, page, "8 hours late", `class="card late"`)
+	m.does("assess", url.Values{"confidentiality": {"yes"}, "sensitivity": {"1"}, "identification": {"1"}, "nature": {"x"}, "why": {"y"}})
+	m.does("decide", url.Values{"notify": {"yes"}, "reasons": {"To be sure."}})
+	resp, page = m.operator.get(m.at + "/notification")
+	want(t, resp, http.StatusOK, page, "8 hours late", "Why it is late")
+	if note := m.refuses("notification", url.Values{"phase": {"1"}, "reference": {"AZ 1"}}); !strings.Contains(note, "late") {
+		t.Errorf("without reasons: %q", note)
+	}
+	m.does("notification", url.Values{"phase": {"1"}, "reference": {"AZ 1"}, "late": {"The letter box was emptied on Monday."}})
+	resp, page = m.operator.get(m.at + "/notification?phase=1")
+	want(t, resp, http.StatusOK, page, "as it was handed in", "The letter box was emptied on Monday.")
+	for _, phase := range []string{"0", "2", "-1", "x", "1e0", nasty} {
+		if resp, _ := m.operator.get(m.at + "/notification?phase=" + url.QueryEscape(phase)); resp.StatusCode != http.StatusNotFound {
+			t.Errorf("phase %q: %d", phase, resp.StatusCode)
+		}
+	}
+}
+
+// TestWhoReportedIsAsked: whoever says, signed in, that an archive is not
+// theirs can be asked to delete it on their own channels; nobody else can.
+func TestWhoReportedIsAsked(t *testing.T) {
+	m := newMisSent(t)
+	ben := m.person("Ben")
+	archive, err := hearkeep.ParseID[hearkeep.ArchiveID](m.archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := m.incidents.File(t.Context(), incident.Filing{What: incident.WhatNotMine, Via: hearkeep.ReportPortal, By: ben.who().Account(), Vault: ben.room().ID(), Archive: archive, Language: "en"}, "")
+	if err != nil || taken.Incident != m.id {
+		t.Fatalf("Ben's report: case %s, want %s; %v", taken.Incident, m.id, err)
+	}
+	_, page := m.operator.get(m.at)
+	if !strings.Contains(page, `<option value="`+ben.id()+`"`) || strings.Contains(page, "Ben") || strings.Contains(page, `<option value="`+m.anna.id()) {
+		t.Error("the page offers others than who reported it, or names them")
+	}
+	m.refuses("ask", url.Values{"account": {m.anna.id()}, "language": {"en"}})
+	m.refuses("ask", url.Values{"account": {ben.id()}, "reach": {"carl@example.org"}, "language": {"en"}})
+	m.does("ask", url.Values{"account": {ben.id()}, "language": {"en"}})
+	if c := m.now(); len(c.Recipients) != 1 || c.Recipients[0].Reach != "" {
+		t.Errorf("asked: %+v", c.Recipients)
+	}
+}
