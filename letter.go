@@ -7,4 +7,7 @@ type Letter struct {
 	Subject  string   // one line
 	Text     string   // plain sentences; where to sign in is added below them
 	Language Language // of Subject and Text
+	// Aloud says that it weighs enough for a door to say that there is a
+	// notice, where its person chose that. The notice says no more.
+	Aloud bool
 }

@@ -74,6 +74,7 @@ func openRooms(ctx context.Context, f *folder, zone *time.Location, wait time.Du
 	}
 	r.ear = hear.New(hear.Config{
 		Engine: r.engine, Voice: voice, Sentences: sentences, Act: r.acts, Store: f.store, Log: log,
+		Aloud: f.letters.Aloud,
 		Peer: func(ctx context.Context, binding hearkeep.BindingID, from netip.Addr) {
 			if err := r.incidents.HeardPeer(ctx, binding, from); err != nil {
 				log.Error("who speaks at a door was not looked at", "binding", binding, "err", err)

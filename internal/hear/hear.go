@@ -62,6 +62,9 @@ type Config struct {
 	Act       *act.Desk
 	Store     store.Store // for the counters
 	Log       *slog.Logger
+	// Aloud reports whether there is a notice to be said at a door, and notes
+	// that it was: of each, once. Nil has none.
+	Aloud func(ctx context.Context, binding hearkeep.BindingID) (bool, error)
 	// Peer is told which machine speaks at a listener, now and then; nil tells
 	// nobody. It may take its time, and is called on a goroutine of its own.
 	Peer func(ctx context.Context, binding hearkeep.BindingID, from netip.Addr)
@@ -75,6 +78,7 @@ type Ear struct {
 	act       *act.Desk
 	store     store.Store
 	log       *slog.Logger
+	aloud     func(context.Context, hearkeep.BindingID) (bool, error)
 	peer      func(context.Context, hearkeep.BindingID, netip.Addr)
 
 	later   sync.WaitGroup // keeps that nobody waits for
@@ -88,7 +92,7 @@ func New(c Config) *Ear {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Ear{
-		engine: c.Engine, voice: c.Voice, sentences: c.Sentences, act: c.Act, store: c.Store, log: c.Log, peer: c.Peer,
+		engine: c.Engine, voice: c.Voice, sentences: c.Sentences, act: c.Act, store: c.Store, log: c.Log, peer: c.Peer, aloud: c.Aloud,
 		keeping: map[hearkeep.BindingID][]chan struct{}{},
 	}
 }

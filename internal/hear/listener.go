@@ -198,6 +198,7 @@ func (l *listener) Handle(ctx context.Context, said wyoming.Transcript) (wyoming
 	understood := t.understand()
 	t.act(ctx, understood)
 	t.giveNotice(ctx)
+	t.giveAloud(ctx)
 	t.turn.Answer, t.answer.Stages = t.answer.Words, t.turn.Stages
 	t.keepLater()
 	return wyoming.Answer{Done: understood, Text: wyoming.NewText(t.answer.Words.Reveal())}, nil

@@ -103,6 +103,7 @@ func (t *turn) run(ctx context.Context) {
 	t.tell(Heard{Words: t.heard.Words, Speech: true, Understood: understood})
 	t.act(ctx, understood)
 	t.giveNotice(ctx)
+	t.giveAloud(ctx)
 	t.speakAnswer(ctx)
 	defer t.ear.begin(t.in.Binding())() // before the answer: who hears it may ask to forget at once
 	t.tell(t.answer)
@@ -240,6 +241,25 @@ func (t *turn) giveNotice(ctx context.Context) {
 		t.ear.log.Warn("a notice does not say how long", "binding", t.in.Binding(), "err", err)
 	}
 	t.answer.Words = hearkeep.NewWords(notice(t.in.Rule().Keep, retention) + " " + t.answer.Words.Reveal())
+}
+
+// sayAloud is all that a door says of a notice: people at home are an audience.
+const sayAloud = "There is an important notice in your keep."
+
+// giveAloud says after the answer that a notice waits, where one does whose
+// person chose this door for it (B5).
+func (t *turn) giveAloud(ctx context.Context) {
+	if t.ear.aloud == nil {
+		return
+	}
+	due, err := t.ear.aloud(ctx, t.in.Binding())
+	if err != nil {
+		t.ear.log.Warn("a notice was not said", "binding", t.in.Binding(), "err", err)
+		return
+	}
+	if due {
+		t.answer.Words = hearkeep.NewWords(t.answer.Words.Reveal() + " " + sayAloud)
+	}
 }
 
 func notice(keep hearkeep.Keeping, r store.Retention) string {

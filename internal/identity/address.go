@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/notify"
 	"github.com/hearkeep/hearkeep/internal/seal"
 	"github.com/hearkeep/hearkeep/internal/store"
 )
@@ -32,7 +33,7 @@ const (
 // Address is where letters to an account go.
 type Address struct {
 	ID        hearkeep.ChannelID
-	Kind      string // "email" or "webhook"
+	Kind      string // "email", "webhook" or "spoken"
 	Address   string
 	Created   time.Time
 	Confirmed time.Time // zero until its owner typed the code back
@@ -128,6 +129,9 @@ func (d *Desk) AddAddress(ctx context.Context, who Verified, kind, address strin
 	var none hearkeep.ChannelID
 	if err := who.Fresh(); err != nil {
 		return none, err
+	}
+	if kind == notify.Spoken {
+		return none, hearkeep.Errorf(hearkeep.Invalid, "A door needs no code.").WithHint("Choose the door on the page of your addresses.")
 	}
 	if !d.CanWrite(kind) {
 		return none, hearkeep.Errorf(hearkeep.Unavailable, "This keep cannot send such letters.").
@@ -282,6 +286,9 @@ func (d *Desk) RemoveAddress(ctx context.Context, who Verified, id hearkeep.Chan
 		if err != nil || c.Confirmed.IsZero() {
 			return false, hearkeep.Letter{}, err
 		}
+		if c.Kind == notify.Spoken { // nothing could be read there
+			return false, letterSpokenChanged(who.Name(), false), nil
+		}
 		address := d.addressOf(c)
 		letter := letterAddressRemoved(who.Name(), address)
 		if address != "" {
@@ -316,7 +323,7 @@ func (d *Desk) readdress(ctx context.Context, who Verified, id hearkeep.ChannelI
 		if i < 0 {
 			return errNoAddress(nil)
 		}
-		others := len(slices.DeleteFunc(slices.Clone(rows), func(c store.Channel) bool { return c.ID == id || c.Confirmed.IsZero() }))
+		others := len(slices.DeleteFunc(slices.Clone(rows), func(c store.Channel) bool { return c.ID == id || c.Confirmed.IsZero() || c.Kind == notify.Spoken }))
 		waits, letter, err := change(tx, rows[i], others)
 		if err != nil {
 			return err

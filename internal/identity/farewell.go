@@ -106,7 +106,7 @@ func (d *Desk) channelAt(ctx context.Context, tx *store.Tx, account hearkeep.Acc
 	}
 	for _, c := range channels {
 		asked, err := d.letters.Check(c.Kind, address)
-		if err != nil || c.Confirmed.IsZero() {
+		if err != nil || c.Confirmed.IsZero() || c.Kind == notify.Spoken {
 			continue
 		}
 		if kept, err := d.letters.Open(c); err == nil && kept == asked {

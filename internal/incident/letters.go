@@ -42,7 +42,7 @@ func (c Communication) letter() hearkeep.Letter {
 		return heading + "\n" + strings.Repeat("-", utf8.RuneCountInString(heading)) + "\n" + text
 	}
 	return hearkeep.Letter{
-		Topic: topicTold, Subject: c.Subject, Language: c.Language,
+		Topic: topicTold, Subject: c.Subject, Language: c.Language, Aloud: true,
 		Text: paragraphs(part(c.Headings[0], c.Nature), part(c.Headings[2], c.Consequences),
 			part(c.Headings[3], c.Measures), part(c.Headings[4], c.Advice), part(c.Headings[1], c.Contact)),
 	}

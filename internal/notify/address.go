@@ -30,6 +30,12 @@ func (d *Desk) Check(kind, address string) (string, error) {
 		return checkEmail(address)
 	case kind == Webhook && d != nil:
 		return d.inside.checkWebhook(address)
+	case kind == Spoken:
+		door, err := hearkeep.ParseID[hearkeep.BindingID](address)
+		if err != nil {
+			return "", hearkeep.Errorf(hearkeep.Invalid, "There is no such door.")
+		}
+		return door.String(), nil
 	}
 	return "", hearkeep.Errorf(hearkeep.Invalid, "Letters go by e-mail or to a webhook.")
 }

@@ -13,8 +13,10 @@
 // twice is better than never.
 //
 // It refuses to write to an account at an address that nobody confirmed, except
-// for the code that confirms it, and to call a webhook inside the network that Hearkeep
-// runs in unless the operator names its host. Errors and logs hold ids and the
+// for the code that confirms it; to say at a door more than that there is a
+// notice, or to say that for somebody who no longer holds the door's vault; and
+// to call a webhook inside the network that Hearkeep runs in unless the
+// operator names its host. Errors and logs hold ids and the
 // other side's reply code, never an address or a letter.
 package notify
 
@@ -32,6 +34,7 @@ import (
 const (
 	Email   = "email"
 	Webhook = "webhook"
+	Spoken  = "spoken" // the address is a door, which says that there is a notice
 )
 
 // Config is what a Desk works with.
@@ -83,5 +86,5 @@ func (d *Desk) Can(kind string) bool {
 	case kind == Email:
 		return !d.Mail.IsZero()
 	}
-	return kind == Webhook
+	return kind == Webhook || kind == Spoken
 }

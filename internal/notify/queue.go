@@ -68,7 +68,7 @@ func (d *Desk) Queue(ctx context.Context, tx *store.Tx, account hearkeep.Account
 	}
 	var all []store.Delivery
 	for _, c := range channels {
-		if c.Confirmed.IsZero() {
+		if c.Confirmed.IsZero() || c.Kind == Spoken && !l.Aloud {
 			continue
 		}
 		address, err := d.Open(c)
@@ -107,6 +107,9 @@ func (d *Desk) TellOne(ctx context.Context, tx *store.Tx, c store.Channel, l hea
 	if d == nil {
 		return hearkeep.Errorf(hearkeep.Unavailable, "This keep cannot send letters.")
 	}
+	if c.Kind == Spoken {
+		return nil // a door says of no letter what it is about
+	}
 	address, err := d.Open(c)
 	if err != nil {
 		return err
@@ -120,8 +123,12 @@ func (d *Desk) queue(ctx context.Context, tx *store.Tx, c store.Channel, address
 		return row, errors.New("notify: a letter's topic is a few lower-case words")
 	}
 	now := time.Now()
+	due := now
+	if c.Kind == Spoken { // what is never said lies nowhere, and it waits to be fetched
+		l.Subject, l.Text, due = "", "", now.Add(spokenFor)
+	}
 	text := body(l.Text)
-	if !c.Account.IsZero() {
+	if !c.Account.IsZero() && c.Kind != Spoken {
 		text += "\n\n" + signIn(l.Language) + "\n" + d.Origin
 	}
 	plain, err := json.Marshal(letter{
@@ -137,7 +144,7 @@ func (d *Desk) queue(ctx context.Context, tx *store.Tx, c store.Channel, address
 	}
 	row = store.Delivery{
 		Account: c.Account, Channel: c.ID, Kind: c.Kind, Topic: l.Topic, Sealed: sealed,
-		State: queued, Created: now, Due: now,
+		State: queued, Created: now, Due: due,
 	}
 	if row.ID, err = tx.Letters.InsertDelivery(ctx, row); err != nil {
 		return row, fmt.Errorf("notify: queue a letter to channel %s: %w", c.ID, err)

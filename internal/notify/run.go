@@ -233,8 +233,11 @@ func (d *Desk) send(ctx context.Context, row store.Delivery) error {
 	if err != nil {
 		return refusal{why: fmt.Errorf("its row was altered or is damaged: %w", err), forGood: true}
 	}
-	if l.Kind == Webhook {
+	switch l.Kind {
+	case Webhook:
 		return d.post(ctx, l)
+	case Spoken:
+		return refusal{why: errors.New("nobody spoke at the door"), forGood: true}
 	}
 	return d.Mail.send(ctx, l)
 }

@@ -48,6 +48,8 @@ func done(what string) string {
 		return "It is removed."
 	case "address":
 		return "Letters go there from now on."
+	case "spoken":
+		return "That door says from now on when there is an important notice for you."
 	case "no-address":
 		return "No more letters go there."
 	case "language":

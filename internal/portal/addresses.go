@@ -9,12 +9,13 @@ import (
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
 	"github.com/hearkeep/hearkeep/internal/notify"
+	"github.com/hearkeep/hearkeep/internal/rights"
 )
 
 // addressView is where letters go, or will when it is confirmed.
 type addressView struct {
 	ID        string
-	Kind      string // "E-mail", "Webhook"
+	Kind      string // "E-mail", "Webhook", "Said at a door"
 	Channel   string // the same, as identity names it
 	Address   string
 	Created   clock
@@ -28,16 +29,32 @@ func (p *portal) addresses(ctx context.Context, who identity.Verified) ([]addres
 	}
 	var views []addressView
 	for _, a := range all {
+		if a.Kind == notify.Spoken {
+			a.Address = doorText(a.Address)
+		}
 		views = append(views, addressView{a.ID.String(), channelKind(a.Kind), a.Kind, a.Address, p.clock(a.Created), !a.Confirmed.IsZero()})
 	}
 	return views, nil
 }
 
 func channelKind(kind string) string {
-	if kind == notify.Webhook {
+	switch kind {
+	case notify.Webhook:
 		return "Webhook"
+	case notify.Spoken:
+		return "Said at a door"
 	}
 	return "E-mail"
+}
+
+// doorText names the door of a spoken notice by its number: which vault it is
+// of, and so its name, is for that vault's pages.
+func doorText(address string) string {
+	id, err := hearkeep.ParseID[hearkeep.BindingID](address)
+	if err != nil {
+		return "A door"
+	}
+	return "Door " + rights.DoorNumber(id)
 }
 
 // addressPage is one address: to confirm, or to remove.
@@ -80,18 +97,47 @@ type newAddressPage struct {
 	Kind    string
 	Given   string
 	Problem *problem
+	Doors   []doorChoice // of the vault that is open, which could say a notice
 }
 
-func (p *portal) newAddressPage(v *visit) *newAddressPage {
+// doorChoice is a door that could say that there is a notice.
+type doorChoice struct {
+	ID     string
+	Name   string
+	Number string
+}
+
+// speakingDoors are the doors of the open vault that answer.
+func (p *portal) speakingDoors(ctx context.Context, v *visit) ([]doorChoice, error) {
+	all, err := v.room.Bindings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var doors []doorChoice
+	for _, b := range all {
+		if b.Ended.IsZero() && b.Source != hearkeep.SourceUpload {
+			doors = append(doors, doorChoice{b.ID.String(), b.Door.Name, rights.DoorNumber(b.ID)})
+		}
+	}
+	return doors, nil
+}
+
+func (p *portal) newAddressPage(ctx context.Context, v *visit) (*newAddressPage, error) {
 	page := &newAddressPage{frame: p.frameOf(v, "Add an address", "account"), NoMail: !p.Identity.CanWrite(notify.Email), Kind: notify.Email}
 	if page.NoMail {
 		page.Kind = notify.Webhook
 	}
-	return page
+	var err error
+	page.Doors, err = p.speakingDoors(ctx, v)
+	return page, err
 }
 
-func (p *portal) newAddressForm(w http.ResponseWriter, _ *http.Request, v *visit) error {
-	p.show(w, http.StatusOK, "newaddress", p.newAddressPage(v))
+func (p *portal) newAddressForm(w http.ResponseWriter, r *http.Request, v *visit) error {
+	page, err := p.newAddressPage(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	p.show(w, http.StatusOK, "newaddress", page)
 	return nil
 }
 
@@ -99,7 +145,13 @@ func (p *portal) addAddress(w http.ResponseWriter, r *http.Request, v *visit) er
 	if err := form(r); err != nil {
 		return err
 	}
-	page := p.newAddressPage(v)
+	page, err := p.newAddressPage(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	if r.PostFormValue("kind") == notify.Spoken {
+		return p.addSpoken(w, r, v, page)
+	}
 	page.Given = r.PostFormValue("address")
 	if kind := r.PostFormValue("kind"); kind == notify.Email || kind == notify.Webhook {
 		page.Kind = kind
@@ -113,6 +165,28 @@ func (p *portal) addAddress(w http.ResponseWriter, r *http.Request, v *visit) er
 		return err
 	}
 	http.Redirect(w, r, "/account/addresses/"+id.String(), http.StatusSeeOther)
+	return nil
+}
+
+// addSpoken has a door say that there is a notice.
+func (p *portal) addSpoken(w http.ResponseWriter, r *http.Request, v *visit, page *newAddressPage) error {
+	door, err := hearkeep.ParseID[hearkeep.BindingID](r.PostFormValue("door"))
+	if err != nil {
+		err = hearkeep.Errorf(hearkeep.Invalid, "Choose a door.")
+	}
+	var in identity.SignedIn
+	if err == nil {
+		in, err = p.Identity.AddSpoken(r.Context(), v.who, door, p.visitor(r))
+	}
+	if page.Problem = mendable(err); page.Problem != nil {
+		p.show(w, page.Problem.Status, "newaddress", page)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.goOn(w, v, in)
+	http.Redirect(w, r, "/account?done=spoken#letters", http.StatusSeeOther)
 	return nil
 }
 

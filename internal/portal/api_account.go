@@ -255,7 +255,7 @@ func (p *portal) apiCheckKit(ctx context.Context, c *call, in kitCheckJSON) (ses
 // addressJSON is where letters go.
 type addressJSON struct {
 	ID        hearkeep.ChannelID `json:"id"`
-	Kind      string             `json:"kind" doc:"email or webhook"`
+	Kind      string             `json:"kind" doc:"email, webhook, or spoken: at a door, by its id"`
 	Address   string             `json:"address"`
 	Created   time.Time          `json:"created"`
 	Confirmed time.Time          `json:"confirmed,omitzero" doc:"Nothing but the code is sent there before"`

@@ -35,6 +35,7 @@ func sampleAccount(change func(*accountPage)) *accountPage {
 		Addresses: []addressView{
 			{fmt.Sprintf("%032x", 1), "E-mail", "email", "anna@example.org", at(day0), true},
 			{fmt.Sprintf("%032x", 2), "Webhook", "webhook", "https://example.org/" + strings.Repeat("w", 80), at(day0), false},
+			{fmt.Sprintf("%032x", 3), "Said at a door", "spoken", "Door K7QD-2M9X", at(day0), true},
 		},
 		Sessions: []sessionView{
 			{"00000000000000aa", "Firefox on Linux", at(day0), at(day0), true},
@@ -79,10 +80,12 @@ func accountSamples(wrong *problem, groups []string) []sample {
 		{"way-wrong", "way", &wayPage{framed(nasty, "account"), sampleWays()[3], nasty, wrong}},
 		{"removeway", "removeway", &wayPage{framed("Remove this way in?", "account"), sampleWays()[4], "", nil}},
 		{"removeway-wrong", "removeway", &wayPage{framed("Remove this way in?", "account"), sampleWays()[3], "", wrong}},
-		{"newaddress", "newaddress", &newAddressPage{framed("Add an address", "account"), false, "email", "", nil}},
-		{"newaddress-wrong", "newaddress", &newAddressPage{framed("Add an address", "account"), true, "webhook", nasty, wrong}},
+		{"newaddress", "newaddress", &newAddressPage{framed("Add an address", "account"), false, "email", "", nil, []doorChoice{{fmt.Sprintf("%032x", 7), "Kitchen", "K7QD-2M9X"}, {fmt.Sprintf("%032x", 8), nasty, "K7QD-2M9Y"}, {fmt.Sprintf("%032x", 9), "", "K7QD-2M9Z"}}}},
+		{"newaddress-wrong", "newaddress", &newAddressPage{framed("Add an address", "account"), true, "webhook", nasty, wrong, nil}},
 		{"address", "address", &addressPage{framed("A", "account"), addresses[1], nil}},
 		{"address-confirmed", "address", &addressPage{framed("A", "account"), addresses[0], nil}},
+		{"address-spoken", "address", &addressPage{framed("A", "account"), addresses[2], nil}},
+		{"removeaddress-spoken", "removeaddress", &addressPage{framed("Remove this address?", "account"), addresses[2], nil}},
 		{"address-wrong", "address", &addressPage{framed("A", "account"), addressView{ID: "1", Kind: "E-mail", Address: nasty}, wrong}},
 		{"removeaddress", "removeaddress", &addressPage{framed("Remove this address?", "account"), addresses[0], nil}},
 		{"removeaddress-wrong", "removeaddress", &addressPage{framed("Remove this address?", "account"), addresses[1], wrong}},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/identity"
+	"github.com/hearkeep/hearkeep/internal/notify"
 	"github.com/hearkeep/hearkeep/internal/store"
 )
 
@@ -98,10 +99,10 @@ func (d *Desk) Offer(ctx context.Context, who identity.Verified, id hearkeep.Req
 	return err
 }
 
-// reached returns the channels of an account that letters go to.
+// reached returns the channels of an account at which letters can be read.
 func reached(ctx context.Context, tx *store.Tx, account hearkeep.AccountID) ([]store.Channel, error) {
 	channels, err := tx.Letters.Channels(ctx, account)
-	return slices.DeleteFunc(channels, func(c store.Channel) bool { return c.Confirmed.IsZero() }), err
+	return slices.DeleteFunc(channels, func(c store.Channel) bool { return c.Confirmed.IsZero() || c.Kind == notify.Spoken }), err
 }
 
 // codesSince counts the codes that were sent to an account.

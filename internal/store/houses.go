@@ -113,6 +113,8 @@ type Letters interface {
 	// DueDeliveries returns what is to be sent, the longest due first, so that
 	// what fails again and again waits behind what was not tried yet.
 	DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
+	// SpokenDeliveries returns what waits to be said at some door, oldest first.
+	SpokenDeliveries(ctx context.Context, limit int) ([]Delivery, error)
 	// SetDelivery replaces state, attempts, due, sent and the sealed letter.
 	SetDelivery(ctx context.Context, d Delivery) error
 	// Delivery returns one; ErrNotFound where it was removed.
@@ -129,7 +131,7 @@ type Letters interface {
 type Channel struct {
 	ID        hearkeep.ChannelID
 	Account   hearkeep.AccountID
-	Kind      string // "email" or "webhook"
+	Kind      string // "email", "webhook" or "spoken"
 	Address   []byte // sealed
 	Created   time.Time
 	Confirmed time.Time // zero until its owner showed that it arrives

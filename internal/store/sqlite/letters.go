@@ -51,6 +51,10 @@ func (l letters) DueDeliveries(ctx context.Context, now time.Time, limit int) ([
 	return all(ctx, l.tx, scanDelivery, selectDelivery+"WHERE state = 'queued' AND due <= ? ORDER BY due, id LIMIT ?", millis(now), limit)
 }
 
+func (l letters) SpokenDeliveries(ctx context.Context, limit int) ([]store.Delivery, error) {
+	return all(ctx, l.tx, scanDelivery, selectDelivery+"WHERE kind = 'spoken' AND state = 'queued' ORDER BY id LIMIT ?", limit)
+}
+
 func (l letters) SetDelivery(ctx context.Context, d store.Delivery) error {
 	return l.change(ctx, "UPDATE deliveries SET state = ?, attempts = ?, due = ?, sent = ?, sealed = ? WHERE id = ?",
 		d.State, d.Attempts, millis(d.Due), millis(d.Sent), d.Sealed, d.ID)

@@ -43,7 +43,7 @@ var large = []string{"recordings", "parts", "tombstones", "erasures", "ledger_en
 
 // short are the indexes of what is not over yet: few rows of a large table,
 // and walking through one of them in its order is how a queue is read.
-var short = []string{"reports_open", "restrictions_in_force", "claims_open", "agent_requests_new", "incidents_open", "reports_new", "reports_loose"}
+var short = []string{"reports_open", "restrictions_in_force", "claims_open", "agent_requests_new", "deliveries_spoken", "incidents_open", "reports_new", "reports_loose"}
 
 // patient are statements that may walk: nobody waits for them.
 var patient = []string{

@@ -49,6 +49,7 @@ func Run(t *testing.T, open Opener) {
 		{"farewells", farewells},
 		{"channels", channels},
 		{"deliveries", deliveries},
+		{"what waits to be said at a door", spokenDeliveries},
 		{"vaults", vaults},
 		{"vaults change hands", vaultChanges},
 		{"keyholders", keyholders},
