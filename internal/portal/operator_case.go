@@ -116,6 +116,7 @@ type recipientView struct {
 	Attested string
 	Asked    clock
 	Ended    *clock
+	Link     string // for somebody who is told by other means; empty once they attested
 }
 
 type madeView struct {
@@ -193,7 +194,7 @@ func (p *portal) casePageOf(c incident.Case) *casePage {
 		page.Letters = append(page.Letters, p.sentView(l))
 	}
 	for _, rec := range c.Recipients {
-		page.Recipients = append(page.Recipients, recipientView{rec.ID.String(), rec.State, rec.Reach, rec.Attested, p.clock(rec.Asked), p.clockOf(rec.Ended)})
+		page.Recipients = append(page.Recipients, recipientView{rec.ID.String(), rec.State, rec.Reach, rec.Attested, p.clock(rec.Asked), p.clockOf(rec.Ended), rec.Link})
 	}
 	for _, account := range handedTo(c) {
 		page.Handed = append(page.Handed, account.String())
