@@ -214,9 +214,9 @@ func isArchive(path string) bool {
 		return false
 	}
 	defer f.Close()
-	begin := make([]byte, 2)
+	begin := make([]byte, 4)
 	_, err = f.ReadAt(begin, 0)
-	return err == nil && string(begin) == "PK"
+	return err == nil && (string(begin) == "PK\x03\x04" || string(begin) == "PK\x05\x06")
 }
 
 // trusted are the keys that count for a file that names one itself.
