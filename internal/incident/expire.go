@@ -1,9 +1,11 @@
 package incident
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/hearkeep/hearkeep"
@@ -44,7 +46,7 @@ func alarmAt(row store.Incident, now time.Time) int {
 // over, raises the alarms at 24, 12, 3 and 0 hours, brings the delivery log up
 // to date. What fails for one case keeps no other from its turn.
 func (d *Desk) Expire(ctx context.Context, now time.Time) error {
-	failed := []error{d.takeUpNew(ctx)}
+	failed := []error{d.lookAtRows(ctx, now), d.takeUpNew(ctx)}
 	var open []store.Incident
 	err := d.Store.View(ctx, func(tx *store.Tx) (err error) {
 		open, err = tx.Incidents.OpenIncidents(ctx, maxOpen)
@@ -62,6 +64,80 @@ func (d *Desk) Expire(ctx context.Context, now time.Time) error {
 		}
 	}
 	return errors.Join(append(failed, d.followLetters(ctx, now))...)
+}
+
+// lookEvery is how often the rows of cases are compared with the ledger.
+const lookEvery = time.Hour
+
+// looked is when that was done last.
+type looked struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (l *looked) due(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.at).Abs() < lookEvery {
+		return false
+	}
+	l.at = now
+	return true
+}
+
+// lookAtRows opens a report where cases are not what was stored.
+func (d *Desk) lookAtRows(ctx context.Context, now time.Time) error {
+	if !d.looked.due(now) {
+		return nil
+	}
+	faults, err := d.Check(ctx)
+	if err != nil || len(faults) == 0 {
+		return err
+	}
+	for _, f := range faults {
+		d.Log.Error("a case is not what was stored", "case", f.Incident, "what", f.What)
+	}
+	err = d.Store.Update(ctx, func(tx *store.Tx) error {
+		for _, f := range faults {
+			if err := d.putBack(ctx, tx, f.Incident); err != nil {
+				return err
+			}
+		}
+		return d.report(ctx, tx, stamp(), store.Report{What: WhatAltered})
+	})
+	if err != nil {
+		return fmt.Errorf("incident: report what was altered: %w", err)
+	}
+	return nil
+}
+
+// putBack puts a case's row, and who is affected, back to what lies sealed: so
+// that no clock stands still for being altered. Steps and texts are not made
+// up again; that they differ stays to be seen.
+func (d *Desk) putBack(ctx context.Context, tx *store.Tx, id hearkeep.IncidentID) error {
+	row, err := tx.Incidents.Incident(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f, err := d.openFile(row)
+	if err != nil {
+		return nil // it is a fault that Check has found
+	}
+	if err := tx.Incidents.SetIncident(ctx, f.Stands.as(row)); err != nil {
+		return err
+	}
+	there, err := tx.Incidents.Affected(ctx, id)
+	if err != nil || bytes.Equal(affectedHash(there), f.Stands.Affected) {
+		return err
+	}
+	scope, err := affected(ctx, tx, f.Clauses)
+	if err != nil || !bytes.Equal(affectedHash(scope.Affected), f.Stands.Affected) {
+		return err // more is known by now: whoever widens or narrows it computes it anew
+	}
+	return tx.Incidents.SetAffected(ctx, id, scope.Affected)
 }
 
 // tellInTime tells the people of a case whose hour is over (C6). Where nobody

@@ -63,6 +63,7 @@ type Desk struct {
 	watching watching
 	forms    counts // reports by form, by network
 	counts   counts // of accounts, doors and addresses
+	looked   looked // at the rows
 }
 
 // New returns a Desk.

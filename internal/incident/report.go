@@ -422,7 +422,7 @@ func (d *Desk) status(ctx context.Context, tx *store.Tx, row store.Report, l hea
 		s.Frozen = len(frozen) > 0
 	}
 	for _, step := range steps {
-		if form && step.Kind == StepFrozen || step.At.Before(row.Answered) {
+		if form && (step.Kind == StepFrozen || step.Kind == StepScoped) || step.At.Before(row.Answered) {
 			continue
 		}
 		if line := stepLine(l.Or(), step.Kind); line != "" && !slices.Contains(s.Steps, line) {

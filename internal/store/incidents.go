@@ -36,7 +36,7 @@ type Incidents interface {
 	// archive; what Hearkeep noticed by itself does not count.
 	ArchiveReported(ctx context.Context, id hearkeep.ArchiveID) (bool, error)
 	// LooseReports counts the open reports by form that name nothing, and
-	// returns the case of the newest; zero where there is none.
+	// returns the case of the newest that has one; zero where none has.
 	LooseReports(ctx context.Context) (n int, newest hearkeep.IncidentID, err error)
 	// SpokenReports lists what was spoken at the doors of a vault, newest first.
 	SpokenReports(ctx context.Context, vault hearkeep.VaultID, limit int) ([]Report, error)

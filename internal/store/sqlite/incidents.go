@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -101,7 +102,10 @@ func (i incidents) LooseReports(ctx context.Context) (n int, newest hearkeep.Inc
 	if n, err = value[int](ctx, i.tx, "SELECT count(*)"+loose); err != nil || n == 0 {
 		return n, newest, err
 	}
-	newest, err = one(ctx, i.tx, scanIncidentID, "SELECT incident"+loose+" ORDER BY at DESC, id DESC LIMIT 1")
+	newest, err = one(ctx, i.tx, scanIncidentID, "SELECT incident"+loose+" AND incident IS NOT NULL ORDER BY at DESC, id DESC LIMIT 1")
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
 	return n, newest, err
 }
 

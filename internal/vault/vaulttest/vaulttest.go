@@ -268,6 +268,12 @@ func (h *Home) Joined(t testing.TB, host, p Person, i vault.Invitation) Person {
 	return p
 }
 
+// Beside is Joined as a holder, of what comes from then on.
+func (h *Home) Beside(t testing.TB, host, p Person) Person {
+	t.Helper()
+	return h.Joined(t, host, p, vault.Invitation{As: "holder"})
+}
+
 // Rekeyed removes p's recovery kit, which gives the account new keys and every
 // vault that it holds a new generation. It works once for each.
 func (h *Home) Rekeyed(t testing.TB, p Person) Person {
