@@ -16,6 +16,7 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/backup"
+	"github.com/hearkeep/hearkeep/internal/incident"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,6 +31,8 @@ var errNoServer = errors.New("no server runs on this folder")
 type controlAsk struct {
 	Backup *controlBackup `json:"backup,omitempty"`
 	Keep   bool           `json:"keep,omitempty"` // the ledger's head, outside of its database
+
+	Incident *controlIncident `json:"incident,omitempty"`
 }
 
 type controlBackup struct {
@@ -43,6 +46,8 @@ type controlReply struct {
 	Made  *backup.Made  `json:"made,omitempty"`
 	Kept  bool          `json:"kept,omitempty"`
 	Error *controlError `json:"error,omitempty"`
+
+	Incident *incidentTold `json:"incident,omitempty"`
 }
 
 type controlError struct {
@@ -54,7 +59,7 @@ type controlError struct {
 
 // control answers commands until the context ends. The folder is held, so that
 // a socket which is there already is of a server that was killed.
-func control(f *folder, log *slog.Logger) func(context.Context) error {
+func control(f *folder, desk *incident.Desk, log *slog.Logger) func(context.Context) error {
 	return func(ctx context.Context) error {
 		l, err := listenIn(f.path, fileControl)
 		if err != nil {
@@ -71,7 +76,7 @@ func control(f *folder, log *slog.Logger) func(context.Context) error {
 				running.Wait()
 				return nil // closed by the context
 			}
-			running.Go(func() { answer(ctx, f, conn) })
+			running.Go(func() { answer(ctx, f, desk, conn) })
 		}
 	}
 }
@@ -111,7 +116,7 @@ func shortPath(folder, name string) (*os.File, string, error) {
 }
 
 // answer does what one command asks. Who hangs up wants it no more.
-func answer(ctx context.Context, f *folder, conn net.Conn) {
+func answer(ctx context.Context, f *folder, desk *incident.Desk, conn net.Conn) {
 	defer conn.Close()
 	if !isOwn(conn) {
 		return
@@ -130,7 +135,7 @@ func answer(ctx context.Context, f *folder, conn net.Conn) {
 		cancel()
 	}()
 	var a controlAsk
-	if json.Unmarshal(line, &a) != nil || a.Backup == nil && !a.Keep {
+	if json.Unmarshal(line, &a) != nil || a.Backup == nil && !a.Keep && a.Incident == nil {
 		out.Encode(controlReply{Error: explained(hearkeep.Errorf(hearkeep.Invalid, "The server is of another version than this command."))})
 		return
 	}
@@ -140,6 +145,15 @@ func answer(ctx context.Context, f *folder, conn net.Conn) {
 			return
 		}
 		out.Encode(controlReply{Kept: true})
+		return
+	}
+	if a.Incident != nil {
+		told, err := a.Incident.run(ctx, desk)
+		if err != nil {
+			out.Encode(controlReply{Error: explained(err)})
+			return
+		}
+		out.Encode(controlReply{Incident: &told})
 		return
 	}
 	tell := func(step string) { out.Encode(controlReply{Step: step}) }

@@ -62,6 +62,8 @@ type commands struct {
 	Restore   restoreCmd   `cmd:"" help:"Make a keep of a backup; what was erased since stays erased."`
 	Check     checkCmd     `cmd:"" help:"Read back and verify everything that a folder keeps; name what is damaged."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at folder, disk, engines, ports and clock; say what is wrong and what mends it."`
+	Incident  incidentCmd  `cmd:"" help:"Look at cases, tell people, close them; play the drill."`
+	Ledger    ledgerCmd    `cmd:"" help:"Print, prove, export the record of who opened what."`
 	Demo      demoCmd      `cmd:"" help:"Fill a scratch keep with a made-up household that really spoke, and open it."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 	Help      helpCmd      `cmd:"" help:"Show this help, or a command's."`
