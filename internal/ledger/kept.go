@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -238,7 +240,13 @@ func (l *Ledger) leadsTo(ctx context.Context, tx *store.Tx, lines []Kept) error 
 	}
 	var indexes []int64
 	var held []Kept
+	newest := 0
 	for _, c := range lines {
+		at := l.keyOf(c.Origin)
+		if at < newest {
+			return fmt.Errorf("%w: a checkpoint of an earlier origin is kept after one of a later", ErrRewound)
+		}
+		newest = at
 		if c.Size > l.until(c.Origin) {
 			continue // of what was lost with an earlier keep
 		}
@@ -286,12 +294,15 @@ func (l *Ledger) Lost(lines []Kept) (lost int64) {
 // until is the number of entries up to which an origin's checkpoints are of
 // this log: where the next key took over.
 func (l *Ledger) until(origin string) int64 {
-	for i, k := range l.keys {
-		if v, err := note.NewVerifier(k.Key); err == nil && v.Name() == origin && i+1 < len(l.keys) {
-			return l.keys[i+1].First
-		}
+	if at := l.keyOf(origin); at+1 < len(l.keys) {
+		return l.keys[at+1].First
 	}
-	return 1<<63 - 1
+	return math.MaxInt64
+}
+
+// keyOf is which of the keys an origin's is.
+func (l *Ledger) keyOf(origin string) int {
+	return slices.IndexFunc(l.keys, func(k store.LedgerKey) bool { return nameOf(k.Key) == origin })
 }
 
 // Lines of the file that stay when it is opened: all up to maxLines; then the

@@ -111,8 +111,8 @@ func (l *Ledger) settle(ctx context.Context, dir string, heads []Checkpoint) err
 		return err
 	}
 	for _, c := range heads {
-		if c.Origin == k.last.Origin && c.Size < k.last.Size {
-			continue // it was kept, and more
+		if c.Origin == k.last.Origin && c.Size <= k.last.Size {
+			continue // it was kept, or more
 		}
 		if err := k.add(c, time.Now()); err != nil {
 			return fmt.Errorf("ledger: continue: %w", err)
