@@ -45,7 +45,7 @@ func (s schedule) run(ctx context.Context) error {
 			if now.IsZero() || now.Before(next[i]) {
 				continue
 			}
-			next[i] = now.Add(t.every)
+			next[i] = now.Add(t.every - early)
 			if err := t.do(ctx, now); err != nil && ctx.Err() == nil {
 				s.log.Error("a task failed; it runs again", "task", t.name, "err", err)
 			}
@@ -57,6 +57,10 @@ func (s schedule) run(ctx context.Context) error {
 		}
 	}
 }
+
+// early is how much before its time a task may run: a tick that comes a moment
+// before the minute is over must not put it off to the next one.
+const early = 10 * time.Second
 
 // maxJump is how far the clock on the wall may run from the one that only
 // counts, before it is not believed: more than summer time or a leap, less
