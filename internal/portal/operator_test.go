@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -380,7 +381,7 @@ func TestLettersAreEnteredOnce(t *testing.T) {
 func TestTheRegisterIsText(t *testing.T) {
 	m := newMisSent(t)
 	m.does("tell", nil)
-	m.does("assess", url.Values{"sensitivity": {"1"}, "identification": {"1"}, "confidentiality": {"yes"}, "nature": {"=1+1"}, "why": {"@SUM(A1)"}, "measures": {"-2\n+3"}})
+	m.does("assess", url.Values{"sensitivity": {"1"}, "identification": {"1"}, "confidentiality": {"yes"}, "nature": {"=1+1"}, "why": {"@SUM(A1)"}, "measures": {"-2\n+3"}, "consequences": {"none;=2+2;\t@A1"}})
 	m.does("decide", url.Values{"notify": {"no"}, "reasons": {"\t=cmd|' /C calc'!A0"}})
 	m.does("close", url.Values{"conclusion": {`+"nothing"`}})
 	_, text := m.operator.get("/operator/register.csv")
@@ -390,8 +391,10 @@ func TestTheRegisterIsText(t *testing.T) {
 	}
 	for _, row := range rows {
 		for _, cell := range row {
-			if cell != "" && strings.ContainsAny(cell[:1], "=+-@\t\r\n") {
-				t.Errorf("a cell starts a formula: %q", cell)
+			for _, piece := range strings.FieldsFunc(cell, func(r rune) bool { return r == ';' || r == '\t' || r == '\n' || r == '\r' }) {
+				if strings.ContainsAny(piece[:1], "=+-@") {
+					t.Errorf("a cell starts a formula: %q", cell)
+				}
 			}
 		}
 	}
@@ -401,6 +404,23 @@ func TestTheRegisterIsText(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(text), &register); err != nil || len(register.Cases) != 1 {
 		t.Errorf("%d cases, %v", len(register.Cases), err)
+	}
+	guide, err := os.ReadFile("../../docs/breach.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := func(name string) {
+		if !strings.Contains(string(guide), "`"+name+"`") {
+			t.Errorf("docs/breach.md does not say what %s is", name)
+		}
+	}
+	for _, name := range rows[0] {
+		documented(name)
+	}
+	for _, c := range register.Cases {
+		for name := range c {
+			documented(name)
+		}
 	}
 	_, text = m.operator.get(m.at + "/affected.csv")
 	if rows, err = csv.NewReader(strings.NewReader(text)).ReadAll(); err != nil || len(rows) < 2 || rows[1][0] != m.anna.id() {

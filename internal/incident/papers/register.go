@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,7 +184,8 @@ func lineOf(c incident.Case) line {
 }
 
 // RegisterCSV writes the register as a table: a line a case, RFC 4180, in
-// UTF-8. A text that a spreadsheet would take for a formula has ' before it.
+// UTF-8. What a spreadsheet would take for a formula has ' before it, also
+// behind a semicolon: where that is the list separator, it begins a cell.
 func RegisterCSV(w io.Writer, cases []incident.Case) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
@@ -205,9 +207,7 @@ func RegisterCSV(w io.Writer, cases []incident.Case) error {
 			l.Held, l.Recipients, l.Offer, l.Conclusion, stamp(l.Closed),
 		}
 		for i, cell := range cells {
-			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-				cells[i] = "'" + cell
-			}
+			cells[i] = formula.ReplaceAllString(cell, "$1'$2")
 		}
 		out.Write(cells)
 	}
@@ -217,6 +217,10 @@ func RegisterCSV(w io.Writer, cases []incident.Case) error {
 	}
 	return nil
 }
+
+// formula finds what begins one: at the begin of a cell, of a line in it, or
+// of what another list separator makes a cell of.
+var formula = regexp.MustCompile(`(^|[;\t\r\n] *)([=+\-@\t\r＝＋－＠])`)
 
 func stamp(at time.Time) string {
 	if at.IsZero() {
