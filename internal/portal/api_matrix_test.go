@@ -41,6 +41,8 @@ func example(row route) any {
 		return chooseJSON{[]hearkeep.VaultID{hearkeep.NewID[hearkeep.VaultID]()}}
 	case wordsJSON:
 		return wordsJSON{"what was really said"}
+	case newReportJSON:
+		return newReportJSON{About: "Something is wrong."}
 	case newTokenJSON:
 		return newTokenJSON{Name: "x"}
 	default:

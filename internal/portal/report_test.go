@@ -101,6 +101,30 @@ func TestNotMine(t *testing.T) {
 		t.Errorf("what the door kept is not in the notice: %s", page)
 	}
 
+	// The same from a terminal.
+	c := h.terminal("Anna")
+	var taken takenJSON
+	c.must(http.StatusCreated, "POST", "/v1/reports", newReportJSON{Recording: two, About: "And this."}, &taken)
+	if !taken.Frozen || taken.Says == "" || taken.Incident == (hearkeep.IncidentID{}) {
+		t.Errorf("the acknowledgement is %+v", taken)
+	}
+	c.must(http.StatusUnprocessableEntity, "POST", "/v1/reports", newReportJSON{}, nil)
+	var said reportsJSON
+	if c.must(http.StatusOK, "GET", "/v1/reports", nil, &said); len(said.Reports) != 3 || said.Reports[0].ID != taken.ID {
+		t.Errorf("the reports are %+v", said)
+	}
+	var told noticesJSON
+	if c.must(http.StatusOK, "GET", "/v1/notices", nil, &told); len(told.Notices) != 2 || len(told.Notices[0].Items) == 0 || len(told.Notices[0].Texts) != 5 {
+		t.Errorf("the notices are %+v", told)
+	}
+	b := h.terminal("Ben")
+	if b.must(http.StatusOK, "GET", "/v1/notices", nil, &told); len(told.Notices) != 0 {
+		t.Errorf("to Ben the notices are %+v", told)
+	}
+	if b.must(http.StatusCreated, "POST", "/v1/reports", newReportJSON{Recording: two, About: "Mine!"}, &taken); taken.Frozen {
+		t.Error("Ben freezes a recording of Anna's")
+	}
+
 	// Something else needs words, and theirs alone is theirs.
 	resp, page = anna.post("/reports/new", url.Values{"about": {" "}})
 	want(t, resp, http.StatusUnprocessableEntity, page, "Report something")

@@ -121,7 +121,7 @@ const (
 
 // routes is the one table. archtest refuses a mux.Handle outside this file.
 func (p *portal) routes() []route {
-	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.rightsRoutes(), p.claimRoutes(), p.operatorRoutes(), p.apiRoutes(), p.bringRoutes(), p.apiRightsRoutes(), p.agentRoutes(), p.openedRoutes(), p.receiptRoutes(), p.reportRoutes(), p.attestRoutes(), []route{
+	return slices.Concat(p.keepRoutes(), p.accountRoutes(), p.householdRoutes(), p.rightsRoutes(), p.claimRoutes(), p.operatorRoutes(), p.apiRoutes(), p.bringRoutes(), p.apiRightsRoutes(), p.agentRoutes(), p.openedRoutes(), p.receiptRoutes(), p.reportRoutes(), p.attestRoutes(), p.apiReportRoutes(), []route{
 		{method: "", pattern: "/", anyone: p.nowhere},
 	})
 }
