@@ -78,7 +78,7 @@ func (d *Desk) communication(l hearkeep.Language, t telling) Communication {
 	heard := handed && !noise || has(HowOpened)
 
 	c.Nature = fill(paragraphs(
-		sentences(w.aware, only(t.Again, w.again), w.source(t.What), only(!t.At.IsZero() && t.At.Before(t.AwareAt), w.began)),
+		sentences(w.aware, only(t.Again, w.again), w.source(t.What), only(!t.At.IsZero() && t.AwareAt.Sub(t.At) >= time.Minute, w.began)),
 		only(noise, w.handedSealed), only(handed && !noise, w.handed), only(has(HowOpened), w.opened),
 		only(has(HowReach), w.reach), only(has(HowKept), w.kept), w.list))
 	c.Consequences = fill(paragraphs(only(heard, w.mayHear), only(has(HowReach) && !heard, w.mayHave),

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -28,6 +29,7 @@ const (
 // Limits of what is asked, and of what is answered without an account.
 const (
 	askedFor       = 90 * 24 * time.Hour // how long a link works
+	askAgain       = 24 * time.Hour      // before that the same one is not asked anew
 	maxAsked       = 100                 // of one case
 	maxAttestName  = 200                 // characters
 	maxAttestation = 4000                // characters
@@ -88,6 +90,13 @@ func (c *docket) ask(ctx context.Context, a askedOf) error {
 	if len(there) >= maxAsked {
 		return hearkeep.Errorf(hearkeep.TooMany, "In this case %d were asked already, which is as many as there can be.", maxAsked)
 	}
+	for _, row := range there {
+		old := c.desk.readRecipient(row)
+		same := a.Reach != "" && old.Reach == a.Reach || !a.Account.IsZero() && old.Account == a.Account
+		if same && old.State == RecipientAsked && c.now.Sub(row.Asked) < askAgain {
+			return hearkeep.Errorf(hearkeep.Conflict, "They were asked less than a day ago.").WithHint("Give them a day to answer.")
+		}
+	}
 	row := store.Recipient{
 		ID: hearkeep.NewID[hearkeep.RecipientID](), Incident: c.ID, Hash: attestHash(a.Secret), State: RecipientAsked, Asked: c.now,
 	}
@@ -110,8 +119,11 @@ func (c *docket) ask(ctx context.Context, a askedOf) error {
 		}
 	}
 	text := fmt.Sprintf("%d letters", len(sent))
-	if len(sent) == 0 {
+	switch len(sent) {
+	case 0:
 		text = "by other means: the link was given to the operator"
+	case 1:
+		text = "1 letter"
 	}
 	if !a.Account.IsZero() { // it stands in their list too
 		_, err := c.desk.Ledger.Append(ctx, c.tx, ledger.Entry{
@@ -279,11 +291,14 @@ func (d *Desk) readRecipient(r store.Recipient) RecipientView {
 // Unasked is how many hand-overs to others a case shows for which nobody was
 // asked to delete it yet: one letter to one wrong person is a breach (B7).
 func (c Case) Unasked() int {
-	handed := map[int64]bool{}
-	for _, a := range c.Affected {
-		if a.How == HowHanded {
-			handed[a.Entry] = true
+	if !slices.ContainsFunc(c.Affected, func(a store.Affected) bool { return a.How == HowHanded }) {
+		return 0
+	}
+	archives := map[hearkeep.ArchiveID]bool{}
+	for _, clause := range c.Clauses {
+		if !clause.Archive.IsZero() && !clause.Without {
+			archives[clause.Archive] = true
 		}
 	}
-	return max(0, len(handed)-len(c.Recipients))
+	return max(0, max(1, len(archives))-len(c.Recipients))
 }

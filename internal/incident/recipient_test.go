@@ -121,6 +121,8 @@ func TestRecipientOtherwise(t *testing.T) {
 	b.wants(hearkeep.NotFound, "no case", err)
 	_, err = ask(eve.Who.Account(), "")
 	b.must(err)
+	_, err = ask(eve.Who.Account(), "")
+	b.wants(hearkeep.Conflict, "asking twice on one day", err)
 	if got := b.topics(eve.Who.Account()); len(got) != 1 || got[0] != topicAsked {
 		t.Errorf("got %v", got)
 	}

@@ -134,7 +134,7 @@ func TestToldOfNoise(t *testing.T) {
 	}
 	b.must(b.desk.Tell(t.Context(), id))
 	b.deliver(0)
-	got := p.to("anna@example.org")
+	got := slices.DeleteFunc(p.to("anna@example.org"), func(l arrived) bool { return l.subject != english().toldSubject }) // letters overtake each other
 	if len(got) == 0 || !strings.Contains(got[len(got)-1].text, english().handedSealed) || !strings.Contains(got[len(got)-1].text, english().doKit) || strings.Contains(got[len(got)-1].text, english().mayHear) {
 		t.Errorf("got %+v", got)
 	}

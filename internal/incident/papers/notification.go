@@ -264,7 +264,7 @@ func (n notification) told() Section {
 	case all == 0:
 		s.Text = append(s.Text, "Nobody is known to be affected, so nobody was told.")
 	case told == all:
-		s.Text = append(s.Text, fmt.Sprintf("All %s were told, each in their language: what happened, whom to ask, what may follow, what was done, what they can do. Exactly which recordings are theirs they see when they sign in.", count(all, "person", "people")))
+		s.Text = append(s.Text, count(all, "person is concerned, and was", "people are concerned, and all were")+" told, each in their language: what happened, whom to ask, what may follow, what was done, what they can do. Exactly which recordings are theirs they see when they sign in.")
 	case isHeld && n.TellBy.IsZero():
 		s.Text = append(s.Text, fmt.Sprintf("%d of %d were told. The rest is held back since %s:", told, all, n.on.moment(held.At)), held.Text)
 	case !n.TellBy.IsZero():

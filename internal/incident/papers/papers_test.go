@@ -220,7 +220,7 @@ func TestNotification(t *testing.T) {
 	says("update", headWho, "Phase 2: update", "Phase 1 was handed in: 20 November 2026, 23:20 CET (22:20 UTC); reference BLN-2026-77")
 	says("update", headChanged, "Nature of the breach", "Severity", "very high (4.25)", "was asked on")
 	says("update", headConseq, "very high (4.25)", "4 × 1 + 0.25 = 4.25", "Children")
-	says("update", headTold, "All 2 people", "e-mail; 1; taken by the receiving server", "webhook; 1; on its way", "their page alone")
+	says("update", headTold, "2 people are concerned, and all were told", "e-mail; 1; taken by the receiving server", "webhook; 1; on its way", "their page alone")
 	says("update", headUnknown, "Whether recipient 1 deleted", "18 February 2027", "Whether all letters arrive; at the latest on 23 November 2026")
 	for _, s := range docs["update"].Sections {
 		if s.Heading == headDelay {

@@ -92,8 +92,8 @@ func later(t testing.TB) incident.Case {
 		{Delivery: 3, Kind: "email", Topic: "case asks to delete", State: "sent", At: at(20, 22, 10)},
 	}
 	for _, s := range []incident.StepView{
-		step(incident.StepAsked, hearkeep.RoleOperator, 40, "1 letters"), step(incident.StepDecided, hearkeep.RoleOperator, 45, "yes: "+nasty),
-		step(incident.StepNotified, hearkeep.RoleOperator, 50, "BLN-2026-77"), step(incident.StepTold, hearkeep.RoleSystem, 60, "2 people: 1 letters by email"),
+		step(incident.StepAsked, hearkeep.RoleOperator, 40, "1 letter"), step(incident.StepDecided, hearkeep.RoleOperator, 45, "yes: "+nasty),
+		step(incident.StepNotified, hearkeep.RoleOperator, 50, "BLN-2026-77"), step(incident.StepTold, hearkeep.RoleSystem, 60, "2 people: 1 by their page alone, 1 letter by email, 1 letter by webhook"),
 		step(incident.StepAssessed, hearkeep.RoleOperator, 70, c.Assessment.Reasons),
 	} {
 		s.N, s.Entry = len(c.Steps)+1, int64(1030+len(c.Steps))
