@@ -36,6 +36,7 @@ func (d *doctor) stored(ctx context.Context) {
 	d.journal(ctx, st)
 	d.numbers(ctx, st)
 	d.bound(ctx, st)
+	d.cases(ctx, st)
 	d.outbox(ctx, st)
 	d.backups(ctx, st)
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -256,4 +257,37 @@ func (k *checking) reports(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Looked is what a look at a stopped keep, or beside a running one, finds.
+type Looked struct {
+	Open    int       // cases
+	Due     time.Time // of the soonest that the authority may have to be told of; zero for none
+	Waiting int       // reports that are in no case yet
+	Faults  []Fault
+}
+
+// Look reads the cases of a store without a Desk, and changes nothing.
+func Look(ctx context.Context, st store.Store, house seal.HouseKey) (l Looked, err error) {
+	d := &Desk{Config: Config{Store: st, House: house, Log: slog.New(slog.DiscardHandler)}}
+	err = st.View(ctx, func(tx *store.Tx) error {
+		open, err := tx.Incidents.OpenIncidents(ctx, maxOpen)
+		if err != nil {
+			return err
+		}
+		l.Open = len(open)
+		for _, row := range open {
+			if row.Phase == 0 && row.Notify != "no" && (l.Due.IsZero() || row.Due.Before(l.Due)) {
+				l.Due = row.Due
+			}
+		}
+		waiting, err := tx.Incidents.NewReports(ctx, maxTaken)
+		l.Waiting = len(waiting)
+		return err
+	})
+	if err != nil {
+		return Looked{}, fmt.Errorf("incident: look: %w", err)
+	}
+	l.Faults, err = d.Check(ctx)
+	return l, err
 }
