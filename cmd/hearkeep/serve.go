@@ -27,7 +27,7 @@ type serveCmd struct {
 	Timezone string     `help:"Where alarms ring and days begin, such as Europe/Berlin; by default the machine's." placeholder:"ZONE"`
 	LogLevel slog.Level `help:"Least level to log: debug, info, warn, error." default:"info"`
 	LogJSON  bool       `help:"Log as JSON." name:"log-json"`
-	Operator bool       `help:"Show clocks and counts of requests at /operator, to whoever has a link of hearkeep operator."`
+	Operator bool       `help:"Show requests, cases with their clocks, the register and the impact assessment at /operator, to whoever has a link of hearkeep operator."`
 	httpsFlags
 	lettersFlags
 	agentFlags

@@ -41,6 +41,7 @@ type operatorPage struct {
 	Cases        []caseLine // open ones, the soonest due first
 	MoreCases    int        // open ones that are not shown
 	Waiting      []waitingView
+	Lacks        []string // settings that a case would need
 	Watch        []incident.Explained
 	Log          logView
 	Clocks       []clockView
@@ -114,6 +115,18 @@ func (p *portal) logView(ctx context.Context) (logView, error) {
 	return view, nil
 }
 
+// lacks says what is not set, and is needed at three in the morning.
+func (p *portal) lacks() (all []string) {
+	c := p.Incidents.Controller
+	if c.Name == "" || c.Contact == "" || c.Authority == "" {
+		all = append(all, "The notification names nobody yet: set --controller-name, --controller-contact and --authority.")
+	}
+	if !p.Incidents.Letters.Can("email") {
+		all = append(all, "There is no mail server (--smtp): reporters are not answered by letter, and people without a webhook are told by their page alone.")
+	}
+	return all
+}
+
 func entryCount(n int) string {
 	if n == 1 {
 		return "1 entry"
@@ -157,6 +170,7 @@ func (p *portal) operatorPage(ctx context.Context) (*operatorPage, error) {
 	if err != nil {
 		return nil, err
 	}
+	page.Lacks = p.lacks()
 	page.MoreCases, page.Watch = desk.More, p.Incidents.Thresholds.Explain()
 	for _, c := range desk.Open {
 		page.Cases = append(page.Cases, p.caseLine(c))

@@ -152,7 +152,7 @@ func operatorSamples(wrong *problem) []sample {
 	operator := p.frame("The operator’s desk")
 	return []sample{
 		{"operator-cases", "operator", &operatorPage{frame: operator, Cases: lines, MoreCases: 3, Log: logView{"hearkeep.local/4f1c", "90,412 entries", []witnessView{{"witness.example/w1", "90,400 entries", due(0), "", nil}, {nasty, "", nil, nasty, due(0)}}}, Watch: incident.DefaultThresholds().Explain(), Reports: 3,
-			Waiting: []waitingView{{"Recordings are missing", "by Hearkeep itself", at(day0)}, {nasty, nasty, at(day0)}}}},
+			Waiting: []waitingView{{"Recordings are missing", "by Hearkeep itself", at(day0)}, {nasty, nasty, at(day0)}}, Lacks: []string{"There is no mail server.", nasty}}},
 		{"cases", "cases", &casesPage{frame: p.frame("Cases"), Cases: append(lines, p.caseLine(closed.Summary)), Older: "1-2", First: true}},
 		{"cases-none", "cases", &casesPage{frame: p.frame("Cases"), First: true}},
 		{"cases-past-the-end", "cases", &casesPage{frame: p.frame("Cases")}},
