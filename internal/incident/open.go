@@ -137,7 +137,7 @@ func (c *docket) compute(ctx context.Context) error {
 	}
 	c.file.Lost = scope.Lost
 	size := Size{len(people(scope.Affected)), Items(scope.Affected)}
-	text := fmt.Sprintf("%d people, %d recordings", size.People, size.Items)
+	text := counted(size.People, "person", "people") + ", " + counted(size.Items, "recording", "recordings")
 	if scope.Lost > 0 {
 		text += fmt.Sprintf("; %d entries of the ledger have lost what they said", scope.Lost)
 	}

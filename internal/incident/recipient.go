@@ -118,12 +118,9 @@ func (c *docket) ask(ctx context.Context, a askedOf) error {
 			return err
 		}
 	}
-	text := fmt.Sprintf("%d letters", len(sent))
-	switch len(sent) {
-	case 0:
+	text := counted(len(sent), "letter", "letters")
+	if len(sent) == 0 {
 		text = "by other means: the link was given to the operator"
-	case 1:
-		text = "1 letter"
 	}
 	if !a.Account.IsZero() { // it stands in their list too
 		_, err := c.desk.Ledger.Append(ctx, c.tx, ledger.Entry{

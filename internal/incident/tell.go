@@ -210,19 +210,13 @@ func (c *docket) tellDone(ctx context.Context, by hearkeep.Role) error {
 
 // toldLine says how many people were told, and how.
 func toldLine(people int, letters map[string]int) string {
-	line := fmt.Sprintf("%d people", people)
-	if people == 1 {
-		line = "1 person"
-	}
+	line := counted(people, "person", "people")
 	var ways []string
 	for kind, n := range letters {
-		switch {
-		case kind == kindPage:
+		if kind == kindPage {
 			ways = append(ways, fmt.Sprintf("%d by their page alone", n))
-		case n == 1:
-			ways = append(ways, "1 letter by "+kind)
-		default:
-			ways = append(ways, fmt.Sprintf("%d letters by %s", n, kind))
+		} else {
+			ways = append(ways, counted(n, "letter", "letters")+" by "+kind)
 		}
 	}
 	slices.Sort(ways)
@@ -230,6 +224,13 @@ func toldLine(people int, letters map[string]int) string {
 		line += ": " + strings.Join(ways, ", ")
 	}
 	return line
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // followLetters brings the delivery log up to date with what became of the
