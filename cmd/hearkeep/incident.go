@@ -16,7 +16,7 @@ import (
 // operator's pages. It shows ids, counts and times, and nothing that anybody
 // wrote.
 type incidentCmd struct {
-	List   incidentListCmd   `cmd:"" default:"1" help:"List cases, newest first: ids, counts, clocks."`
+	List   incidentListCmd   `cmd:"" default:"withargs" help:"List cases, newest first: ids, counts, clocks."`
 	Show   incidentShowCmd   `cmd:"" help:"Show a case: what was looked for, whom it concerns, its steps and letters."`
 	Tell   incidentTellCmd   `cmd:"" help:"Tell the people whom a case concerns, now."`
 	Hold   incidentHoldCmd   `cmd:"" help:"Keep the people from being told for now, with reasons; tell ends that."`
