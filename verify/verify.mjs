@@ -14,7 +14,7 @@ import { Malformed, False, UnknownKey, base64, bytesOf, count, equal, hash32, jo
 
 export { Malformed, False, UnknownKey }
 
-export const limits = { note: 64 << 10, signatures: 100, proof: 1 << 20, page: 4 << 20, line: 2 << 20, path: 63 }
+export const limits = { note: 64 << 10, signatures: 100, proof: 1 << 20, page: 4 << 20, line: 2 << 20, path: 63, digits: 10_000 }
 
 // webCrypt makes a crypt of WebCrypto; null where it has no Ed25519, or is not
 // there at all: pages have it over https and on localhost only.
@@ -199,16 +199,24 @@ export function readPage(html) {
 
 // readLink reads what stands after # in the address of a receipt.
 export async function readLink(fragment) {
-  const packed = /^#?r1\.([A-Za-z0-9_-]*)$/.exec(fragment)?.[1]
-  if (packed === undefined || packed.length > limits.proof * 2) throw new Malformed('it is no address of a receipt')
-  const padded = packed.replace(/-/g, '+').replace(/_/g, '/') + '='.repeat((4 - (packed.length % 4)) % 4)
-  const text = textOf(await inflate(base64(padded), limits.proof))
+  const text = textOf(await inflate(packedIn(fragment), limits.proof))
   const cut = text.indexOf('\n\n')
   const [key, index, salt, body, ...path] = text.slice(0, cut).split('\n')
   if (cut < 0 || body === undefined) throw new Malformed('it is no receipt')
   const extra = toBase64(joined(base64(salt), bytesOf(body)))
   if (base64(salt).length !== 32) throw new Malformed('its salt has not 32 bytes')
   return { proof: ['c2sp.org/tlog-proof@v1', `extra ${extra}`, `index ${index}`, ...path].join('\n') + text.slice(cut), key }
+}
+
+// packedIn gives the zlib stream of an address, out of letters or of digits.
+function packedIn(fragment) {
+  const [, form, packed] = /^#?(?:(r1|d1)\.)([A-Za-z0-9_-]*)$/.exec(fragment) ?? []
+  if (form === 'r1' && packed.length <= limits.proof * 2) {
+    return base64(packed.replace(/-/g, '+').replace(/_/g, '/') + '='.repeat((4 - (packed.length % 4)) % 4))
+  }
+  if (form !== 'd1' || !/^[1-9][0-9]*$/.test(packed) || packed.length > limits.digits) throw new Malformed('it is no address of a receipt')
+  const hex = BigInt(packed).toString(16)
+  return Uint8Array.from((hex.length % 2 ? '0' + hex : hex).match(/../g), (h) => parseInt(h, 16))
 }
 
 async function inflate(packed, most) {

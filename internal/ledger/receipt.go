@@ -6,15 +6,18 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"math/big"
 	"strings"
 )
 
 // What bounds a receipt, and how its address and its page begin.
 const (
-	maxPage  = 4 << 20 // bytes
-	linkHead = "r1."
-	pageKey  = `<code id="key">`
-	pageText = `<pre id="proof">`
+	maxPage    = 4 << 20 // bytes
+	maxDigits  = 10_000  // no QR code holds more than 7,089
+	linkHead   = "r1."
+	digitsHead = "d1."
+	pageKey    = `<code id="key">`
+	pageText   = `<pre id="proof">`
 )
 
 // Receipt is a proof with the key that its log says is its own. As the key is
@@ -76,10 +79,22 @@ func onlyIn(html, begin, end string) (string, error) {
 // Link is the part of an address, after #, that holds the whole receipt. A
 // browser sends nothing after # to a server.
 func (r Receipt) Link() (string, error) {
+	packed, err := r.pack()
+	return linkHead + base64.RawURLEncoding.EncodeToString(packed), err
+}
+
+// Digits is Link in decimal digits behind its first letters, which take a
+// quarter less room in a QR code than letters do.
+func (r Receipt) Digits() (head, digits string, err error) {
+	packed, err := r.pack()
+	return digitsHead, new(big.Int).SetBytes(packed).String(), err
+}
+
+func (r Receipt) pack() ([]byte, error) {
 	var packed bytes.Buffer
 	w, err := zlib.NewWriterLevel(&packed, zlib.BestCompression)
 	if err != nil {
-		return "", fmt.Errorf("ledger: pack: %w", err)
+		return nil, fmt.Errorf("ledger: pack: %w", err)
 	}
 	fmt.Fprintf(w, "%s\n%d\n%s\n%s\n", r.Key, r.Proof.Index, base64.StdEncoding.EncodeToString(r.Proof.Salt), r.Proof.Body)
 	for _, h := range r.Proof.Path {
@@ -87,16 +102,29 @@ func (r Receipt) Link() (string, error) {
 	}
 	fmt.Fprintf(w, "\n%s", r.Proof.Checkpoint)
 	if err := w.Close(); err != nil {
-		return "", fmt.Errorf("ledger: pack: %w", err)
+		return nil, fmt.Errorf("ledger: pack: %w", err)
 	}
-	return linkHead + base64.RawURLEncoding.EncodeToString(packed.Bytes()), nil
+	return packed.Bytes(), nil
 }
 
-// ParseLink reads what Link writes.
-func ParseLink(fragment string) (Receipt, error) {
+// fromFragment is what pack made, out of letters or digits.
+func fromFragment(fragment string) ([]byte, bool) {
+	if digits, ok := strings.CutPrefix(fragment, digitsHead); ok {
+		if len(digits) == 0 || len(digits) > maxDigits || digits[0] == '0' || strings.Trim(digits, "0123456789") != "" {
+			return nil, false
+		}
+		n, ok := new(big.Int).SetString(digits, 10)
+		return n.Bytes(), ok
+	}
 	packed, ok := strings.CutPrefix(fragment, linkHead)
 	data, err := base64.RawURLEncoding.Strict().DecodeString(packed)
-	if !ok || err != nil || strings.ContainsAny(packed, "\r\n") {
+	return data, ok && err == nil && !strings.ContainsAny(packed, "\r\n")
+}
+
+// ParseLink reads what Link writes, and Digits.
+func ParseLink(fragment string) (Receipt, error) {
+	data, ok := fromFragment(fragment)
+	if !ok {
 		return Receipt{}, fmt.Errorf("%w: it is no address of a receipt", ErrMalformed)
 	}
 	text, err := unpack(data)

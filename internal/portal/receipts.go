@@ -14,7 +14,7 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/ledger"
-	"rsc.io/qr"
+	"rsc.io/qr/coding"
 )
 
 // receiptRoutes: proofs of what the ledger says, to take away, and the page
@@ -130,14 +130,14 @@ func (p *portal) receiptFile(proof ledger.Proof) (*receiptFile, error) {
 		return nil, fmt.Errorf("portal: receipt of entry %d: %w", proof.Index, err)
 	}
 	receipt := ledger.Receipt{Key: p.keyOf(proven.Under.Origin), Proof: proof}
-	link, err := receipt.Link()
+	head, digits, err := receipt.Digits()
 	if err != nil {
 		return nil, err
 	}
 	page := p.origin.String() + "/verify"
 	return &receiptFile{
 		Index: proof.Index, Sentence: proven.Entry.Sentence(), Facts: proven.Entry.Facts(), Ledger: proven.Under.Origin,
-		Size: entriesText(proven.Under.Size), QR: qrOf(page + "#" + link), Page: page, Key: receipt.Key, Proof: string(proof.Text()),
+		Size: entriesText(proven.Under.Size), QR: qrOf(page+"#"+head, digits), Page: page, Key: receipt.Key, Proof: string(proof.Text()),
 	}, nil
 }
 
@@ -161,9 +161,24 @@ func (p *portal) keyOf(origin string) string {
 // qrMargin is the quiet zone around a QR code, in modules: ISO/IEC 18004.
 const qrMargin = 4
 
-// qrOf draws a text as a QR code; nil where it is too long for one.
-func qrOf(text string) *qrCode {
-	code, err := qr.Encode(text, qr.L)
+// qrOf draws a text and the digits behind it as the smallest QR code that holds
+// them; nil where none does.
+func qrOf(text, digits string) *qrCode {
+	parts := []coding.Encoding{coding.String(text), coding.Num(digits)}
+	version := coding.Version(coding.MinVersion)
+	for ; ; version++ {
+		if version > coding.MaxVersion {
+			return nil
+		}
+		if parts[0].Bits(version)+parts[1].Bits(version) <= version.DataBytes(coding.L)*8 {
+			break
+		}
+	}
+	plan, err := coding.NewPlan(version, coding.L, 0)
+	if err != nil {
+		return nil
+	}
+	code, err := plan.Encode(parts...)
 	if err != nil {
 		return nil
 	}
