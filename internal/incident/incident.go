@@ -85,6 +85,3 @@ func New(c Config) (*Desk, error) {
 	}
 	return &Desk{Config: c, forms: counts{most: maxForms}}, nil
 }
-
-// errNotYet is a stub's. Its last user deletes it.
-var errNotYet = errors.New("incident: not built yet")
