@@ -105,6 +105,9 @@ func (f *folder) open(ctx context.Context, zone *time.Location, letters notify.C
 		return err
 	}
 	f.backups = f.backupDesk(st, blobs, log)
+	if err := f.backups.Compare(ctx); err != nil {
+		return ledgerError(err)
+	}
 	if err := f.backups.Follow(ctx); err != nil {
 		return err
 	}

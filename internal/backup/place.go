@@ -72,7 +72,7 @@ func (d *Desk) take(at *places, known []store.Backup) error {
 	if !fresh {
 		return nil
 	}
-	return writeFile(filepath.Join(at.keysTo, fileMarker), []byte(d.markerText()))
+	return writeFile(filepath.Join(at.keysTo, fileMarker), []byte(markerText(d.Ledger.Key())))
 }
 
 // resolve is an absolute path without symbolic links; what is not there yet
@@ -185,8 +185,8 @@ func empty(path string, except func(string) bool) error {
 func (d *Desk) marked(at places, known []store.Backup) (fresh bool, err error) {
 	text, err := os.ReadFile(filepath.Join(at.keysTo, fileMarker))
 	switch {
-	case err == nil && string(text) == d.markerText():
-		return false, nil
+	case err == nil && slices.ContainsFunc(d.Ledger.Keys(), func(key string) bool { return string(text) == markerText(key) }):
+		return false, nil // of this keep, be it from before a restore
 	case err == nil:
 		return false, hearkeep.Errorf(hearkeep.Conflict, "%s holds the keys of another keep.", at.keysTo).WithHint("Nothing there was changed. Name another folder.")
 	case !errors.Is(err, fs.ErrNotExist):
@@ -200,8 +200,8 @@ func (d *Desk) marked(at places, known []store.Backup) (fresh bool, err error) {
 	return true, empty(at.keysTo, func(name string) bool { return name == fileMarker+unfinished })
 }
 
-func (d *Desk) markerText() string {
-	return "Copies of a keep's wrapped keys. Hearkeep destroys the old ones.\n" + d.Ledger.Key() + "\n"
+func markerText(key string) string {
+	return "Copies of a keep's wrapped keys. Hearkeep destroys the old ones.\n" + key + "\n"
 }
 
 // sameDisk warns where one disk has two of the three.

@@ -149,6 +149,27 @@ type zeroes struct{}
 
 func (zeroes) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
+// Compare holds the ledger against the checkpoint that lies beside each backup,
+// and fails with ledger.ErrRewound where one speaks of more of it, or of other:
+// the whole folder may have been put back. A place that cannot be reached says
+// nothing.
+func (d *Desk) Compare(ctx context.Context) error {
+	rows, err := d.list(ctx)
+	if err != nil {
+		return fmt.Errorf("backup: compare: %w", err)
+	}
+	for _, row := range rows {
+		head, err := os.ReadFile(filepath.Join(row.Place, fileCheckpoint))
+		if err != nil || row.Verified.IsZero() || !row.Destroyed.IsZero() {
+			continue
+		}
+		if err := d.Ledger.Holds(ctx, head); err != nil {
+			return fmt.Errorf("backup: the checkpoint at %s: %w", row.Place, err)
+		}
+	}
+	return nil
+}
+
 // noteHead puts the ledger's newest checkpoint beside each backup, so that a
 // restore can say how much of the ledger it loses.
 func (d *Desk) noteHead(ctx context.Context) error {

@@ -231,6 +231,17 @@ func (l *Ledger) checkKept(ctx context.Context, tx *store.Tx, lines []Kept) erro
 	return l.leadsTo(ctx, tx, lines)
 }
 
+// Holds holds the log against a checkpoint that was kept elsewhere, and fails
+// with ErrRewound where it has less than that, or other. One that this log has
+// not signed says nothing.
+func (l *Ledger) Holds(ctx context.Context, signed []byte) error {
+	c, err := parseSigned(signed, l.known)
+	if err != nil {
+		return nil
+	}
+	return l.store.View(ctx, func(tx *store.Tx) error { return l.leadsTo(ctx, tx, []Kept{{Checkpoint: c}}) })
+}
+
 // leadsTo holds the log against checkpoints. Of an earlier origin there may be
 // later ones than where this one goes on: they speak of what was lost.
 func (l *Ledger) leadsTo(ctx context.Context, tx *store.Tx, lines []Kept) error {
