@@ -32,24 +32,14 @@ func (incidentDrillCmd) Help() string {
 		"It ends with 1 where a step took too long or did not come out as it should. See docs/drill.md."
 }
 
-// step is a line of the timeline.
+// drillStep is a line of the timeline. Times are in seconds.
 type drillStep struct {
-	Name   string        `json:"step"`
-	Human  bool          `json:"human,omitempty"` // a person's part, which the drill does at once; it is not counted
-	After  time.Duration `json:"-"`               // the report
-	Took   time.Duration `json:"-"`
-	Detail string        `json:"detail"`
-	Failed string        `json:"failed,omitempty"`
-}
-
-// MarshalJSON gives times in seconds.
-func (s drillStep) MarshalJSON() ([]byte, error) {
-	type plain drillStep
-	return json.Marshal(struct {
-		plain
-		After float64 `json:"after_seconds"`
-		Took  float64 `json:"took_seconds"`
-	}{plain(s), s.After.Seconds(), s.Took.Seconds()})
+	Name   string  `json:"step"`
+	Human  bool    `json:"human,omitempty"` // a person's part, which the drill does at once; it is not counted
+	After  float64 `json:"after_seconds"`   // since the report
+	Took   float64 `json:"took_seconds"`
+	Detail string  `json:"detail"`
+	Failed string  `json:"failed,omitempty"`
 }
 
 // drillResult is what the drill found.
@@ -123,7 +113,7 @@ func (d *drill) play(ctx context.Context) error {
 func (d *drill) sum() {
 	r := &d.result
 	r.Met = true
-	var total time.Duration
+	var total float64
 	for _, s := range r.Steps {
 		if s.Failed != "" {
 			r.Met = false
@@ -132,8 +122,7 @@ func (d *drill) sum() {
 			total += s.Took
 		}
 	}
-	r.Total, r.Target = total.Seconds(), d.cmd.Target.Seconds()
-	if total > d.cmd.Target {
+	if r.Total, r.Target = total, d.cmd.Target.Seconds(); r.Total > r.Target {
 		r.Met = false
 	}
 	verdict := "met"
@@ -147,7 +136,7 @@ func (d *drill) sum() {
 func (d *drill) step(name string, human bool, do func() (detail string, err error)) error {
 	begin := time.Now()
 	detail, err := do()
-	s := drillStep{Name: name, Human: human, After: time.Since(d.reported), Took: time.Since(begin), Detail: detail}
+	s := drillStep{Name: name, Human: human, After: time.Since(d.reported).Seconds(), Took: time.Since(begin).Seconds(), Detail: detail}
 	var wrong wrongError
 	if errors.As(err, &wrong) {
 		s.Failed, err = string(wrong), nil
@@ -160,9 +149,9 @@ func (d *drill) step(name string, human bool, do func() (detail string, err erro
 	if human {
 		mark = "·"
 	}
-	fmt.Fprintf(d.show, "%s %8.3f s  %-30s %s\n", mark, s.After.Seconds(), name, detail)
+	fmt.Fprintf(d.show, "%s %8.3f s  %-33s %s\n", mark, s.After, name, detail)
 	if s.Failed != "" {
-		fmt.Fprintf(d.show, "!             %-30s %s\n", "", s.Failed)
+		fmt.Fprintf(d.show, "!             %-33s %s\n", "", s.Failed)
 	}
 	return nil
 }

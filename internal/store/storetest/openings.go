@@ -46,7 +46,9 @@ func openings(t *testing.T, open Opener) {
 		slices.SortFunc(got, func(a, b store.LedgerEntry) int { return int(a.Seq - b.Seq) })
 		w := []store.LedgerEntry{}
 		for _, i := range seqs {
-			w = append(w, rows[i])
+			e := rows[i]
+			e.Leaf, e.Salt = [32]byte{}, nil
+			w = append(w, e)
 		}
 		equal(t, what, got, w)
 	}
