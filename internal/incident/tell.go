@@ -10,6 +10,7 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/ledger"
+	"github.com/hearkeep/hearkeep/internal/notify"
 	"github.com/hearkeep/hearkeep/internal/store"
 )
 
@@ -161,17 +162,19 @@ func (c *docket) tellOne(ctx context.Context, account hearkeep.AccountID, t tell
 	if err != nil {
 		return err
 	}
-	log := make([]store.Communication, 0, len(sent)+1)
+	log, read := make([]store.Communication, 0, len(sent)+1), false
 	for _, letter := range sent {
 		log = append(log, store.Communication{Delivery: letter.ID, Kind: letter.Kind, State: letterQueued})
+		read = read || letter.Kind != notify.Spoken
 	}
-	if len(sent) == 0 {
-		log = append(log, store.Communication{Kind: kindPage, State: letterQueued})
+	if !read { // that there is a notice may be spoken; what it says, the page says alone
+		page := store.Communication{Kind: kindPage, State: letterQueued}
 		if _, err := c.tx.Identity.Account(ctx, account); errors.Is(err, store.ErrNotFound) {
-			log[0].State, log[0].Ended = letterFailed, c.now // the account was erased: nobody signs in to see it
+			page.State, page.Ended = letterFailed, c.now // the account was erased: nobody signs in to see it
 		} else if err != nil {
 			return err
 		}
+		log = append(log, page)
 	}
 	for _, row := range log {
 		row.Incident, row.Account, row.Topic, row.At = c.ID, account, topicTold, c.now
@@ -213,9 +216,12 @@ func toldLine(people int, letters map[string]int) string {
 	line := counted(people, "person", "people")
 	var ways []string
 	for kind, n := range letters {
-		if kind == kindPage {
+		switch kind {
+		case kindPage:
 			ways = append(ways, fmt.Sprintf("%d by their page alone", n))
-		} else {
+		case notify.Spoken:
+			ways = append(ways, counted(n, "spoken notice", "spoken notices"))
+		default:
 			ways = append(ways, counted(n, "letter", "letters")+" by "+kind)
 		}
 	}

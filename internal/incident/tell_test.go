@@ -166,6 +166,37 @@ func TestToldByPage(t *testing.T) {
 	}
 }
 
+// A spoken notice says that there is something to read; the page tells it.
+func TestToldAloud(t *testing.T) {
+	b := openBureau(t)
+	b.posts()
+	carl, eve := b.home.Person(t, "Carl"), b.person("Eve")
+	rec := b.recording(carl, "canary")
+	id := hearkeep.NewID[hearkeep.ChannelID]()
+	sealed, err := b.desk.Letters.Seal(id, rec.Binding.String())
+	b.must(err)
+	b.update(func(tx *store.Tx) error {
+		return tx.Letters.InsertChannel(t.Context(), store.Channel{ID: id, Account: carl.Who.Account(), Kind: notify.Spoken, Address: sealed, Created: stamp(), Confirmed: stamp()})
+	})
+	archive, _ := b.hands(eve, false, rec)
+	about := b.files(byForm(archive.String(), "not mine")).Incident
+	b.must(b.desk.Tell(t.Context(), about))
+	c := b.theCase(about)
+	if got, want := c.Reached(), []Reached{{"page", "queued", 1}, {"spoken", "queued", 1}}; cmp.Diff(want, got) != "" {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := c.Steps[len(c.Steps)-1].Text; got != "1 person: 1 by their page alone, 1 spoken notice" {
+		t.Errorf("got %q", got)
+	}
+	if said, err := b.desk.Letters.Aloud(t.Context(), rec.Binding); err != nil || !said {
+		t.Errorf("said %v, %v", said, err)
+	}
+	b.must(b.desk.followLetters(t.Context(), time.Now()))
+	if got, want := b.theCase(about).Reached(), []Reached{{"page", "queued", 1}, {"spoken", "sent", 1}}; cmp.Diff(want, got) != "" {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 // breaking is a store that fails once some transactions have come through.
 type breaking struct {
 	store.Store

@@ -45,10 +45,18 @@ func (s Settings) why() Section {
 			{"Vulnerable people", "children, patients, employees, as far as they live or work there. " + fill("who.")},
 			{"Systematic monitoring", "microphones that wait for a word, in rooms that others enter"},
 			{"New technology", "recognition of speech"},
-			{"Large scale", count(s.Accounts, "account", "accounts") + ", " + count(s.Vaults, "vault", "vaults") + ", " + count(s.Households, "household", "households")},
+			{"Large scale", s.scale()},
 			{"Scoring, automated decisions, matching of data sets, denial of a service", "none: nobody is profiled, recognised by voice, or decided about"},
 		},
 	}
+}
+
+func (s Settings) scale() string {
+	text := count(s.Accounts, "account", "accounts") + ", " + count(s.Vaults, "vault", "vaults")
+	if s.Households > 0 {
+		text += ", " + count(s.Households, "household", "households")
+	}
+	return text
 }
 
 func (s Settings) processing() Section {

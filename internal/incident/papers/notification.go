@@ -294,7 +294,7 @@ func byWay(kind string) string {
 	case "page":
 		return "their page alone: they have no address"
 	case "spoken":
-		return "a spoken notice"
+		return "a spoken notice, that there is something to read"
 	}
 	return kind
 }
@@ -303,6 +303,10 @@ func byState(r incident.Reached) string {
 	switch {
 	case r.Kind == "page" && r.State == "queued":
 		return "waits until they sign in"
+	case r.Kind == "spoken" && r.State == "queued":
+		return "waits until somebody speaks at their device, for thirty days"
+	case r.Kind == "spoken" && r.State == "sent":
+		return "was said"
 	case r.State == "queued":
 		return "on its way: tried for three days"
 	case r.State == "sent":

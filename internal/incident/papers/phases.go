@@ -57,7 +57,7 @@ func (n notification) unknown() Section {
 func (n notification) untold(next string) (rows [][]string) {
 	var last time.Time
 	for _, c := range n.Letters {
-		if c.State == "queued" && c.Kind != "page" && c.At.After(last) {
+		if c.State == "queued" && c.Kind != "page" && c.Kind != "spoken" && c.At.After(last) {
 			last = c.At
 		}
 	}
