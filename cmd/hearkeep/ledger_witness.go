@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"log/slog"
-	"time"
 
-	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/incident"
 	"github.com/hearkeep/hearkeep/internal/ledger"
-	"github.com/hearkeep/hearkeep/internal/store"
 )
 
 // witnessFlags are who cosigns what the ledger signs. See docs/ledger.md.
@@ -29,13 +26,10 @@ func (f witnessFlags) witnesses() (all []ledger.Witness, _ error) {
 }
 
 // askWitnesses asks them while the server runs. A ledger of which one of them
-// has seen more, or other, opens a report.
-func askWitnesses(f *folder, all []ledger.Witness, log *slog.Logger) func(context.Context) error {
+// has seen more, or other, opens a report, of each fault one.
+func askWitnesses(f *folder, desk *incident.Desk, all []ledger.Witness, log *slog.Logger) func(context.Context) error {
 	return ledger.NewWitnesses(ledger.WitnessConfig{
 		Ledger: f.ledger, Witnesses: all, Log: log,
-		Gone: func(ctx context.Context, _ string) error {
-			report := store.Report{ID: hearkeep.NewID[hearkeep.ReportID](), What: incident.WhatLedger, At: time.Now().UTC().Truncate(time.Millisecond)}
-			return f.store.Update(ctx, func(tx *store.Tx) error { return tx.Incidents.InsertReport(ctx, report) })
-		},
+		Gone: func(ctx context.Context, _ string) error { return desk.LedgerRewound(ctx) },
 	}).Run
 }

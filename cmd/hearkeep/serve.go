@@ -112,7 +112,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 		{"sweep", time.Hour, sweep(f.keep)},
 		{"refill the reserve", time.Hour, func(context.Context, time.Time) error { return f.reserve.Refill() }},
 	}}
-	return serve(ctx, front.secured(), front.guard(handler), log, r.acts.Run, r.doors.Run, f.letters.Run, tasks.run, front.run, runAgents(agents, log), backups, askWitnesses(f, witnesses, log), control(f, r.incidents, log))
+	return serve(ctx, front.secured(), front.guard(handler), log, r.acts.Run, r.doors.Run, f.letters.Run, tasks.run, front.run, runAgents(agents, log), backups, askWitnesses(f, r.incidents, witnesses, log), control(f, r.incidents, log))
 }
 
 func (cmd serveCmd) zone() (*time.Location, error) {

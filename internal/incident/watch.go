@@ -346,6 +346,18 @@ func (d *Desk) report(ctx context.Context, tx *store.Tx, now time.Time, r store.
 	return err
 }
 
+// LedgerRewound opens a report that somebody outside, a witness, has seen more
+// of the ledger than there is, or other.
+func (d *Desk) LedgerRewound(ctx context.Context) error {
+	err := d.Store.Update(ctx, func(tx *store.Tx) error {
+		return d.report(ctx, tx, time.Now(), store.Report{What: WhatLedger})
+	})
+	if err != nil {
+		return fmt.Errorf("incident: report a ledger that was rewound: %w", err)
+	}
+	return nil
+}
+
 // ClockJumped opens a report that the clock on the wall ran away from the one
 // that only counts.
 func (d *Desk) ClockJumped(ctx context.Context, by time.Duration) error {

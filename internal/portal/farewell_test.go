@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/hearkeep/hearkeep"
 )
 
 // TestAddressesOnThePage: an address is confirmed by the code that went there.
@@ -53,6 +55,36 @@ func TestAddressesOnThePage(t *testing.T) {
 	h.letter("/anna", "address removed", 1)
 	resp, _ = anna.get(page)
 	want(t, resp, http.StatusNotFound, "")
+}
+
+// TestNoticesAtADoor: a door of one's own says that there is a notice, another's
+// does not; what is said there is no letter that anything could be read in.
+func TestNoticesAtADoor(t *testing.T) {
+	h := newHome(t)
+	h.delivers()
+	anna, ben := h.person("Anna"), h.person("Ben")
+	door := anna.door(hearkeep.SourceSay)
+	want(t, nil, 0, get(t, anna, "/account/addresses"), "Or have a door say it", door.ID.String())
+	resp, body := ben.post("/account/addresses", url.Values{"kind": {"spoken"}, "door": {door.ID.String()}})
+	want(t, resp, http.StatusNotFound, body, "There is no such door.")
+	resp, body = anna.post("/account/addresses", url.Values{"kind": {"spoken"}, "door": {"kitchen"}})
+	want(t, resp, http.StatusUnprocessableEntity, body, "Choose a door.")
+	resp, _ = anna.post("/account/addresses", url.Values{"kind": {"spoken"}, "door": {door.ID.String()}})
+	wantRedirect(t, resp, "/account?done=spoken#letters")
+	want(t, nil, 0, get(t, anna, "/account?done=spoken"), "Said at a door", "That door says from now on")
+	resp, body = anna.post("/account/addresses", url.Values{"kind": {"spoken"}, "door": {door.ID.String()}})
+	want(t, resp, http.StatusConflict, body)
+	page := regexp.MustCompile(`/account/addresses/[0-9a-f]{32}`).FindString(get(t, anna, "/account"))
+	want(t, nil, 0, get(t, anna, page), "never what it is")
+	resp, _ = ben.get(page)
+	want(t, resp, http.StatusNotFound, "")
+	resp, _ = anna.post(page+"/remove", nil)
+	wantRedirect(t, resp, "/account?done=no-address#letters")
+	if strings.Contains(get(t, anna, "/account"), "Said at a door") {
+		t.Error("the door is still listed after it was removed")
+	}
+	// Nothing waited for that: an archive can be had at once.
+	want(t, nil, 0, get(t, anna, "/account/letters"), "Nothing")
 }
 
 // TestFarewellOnThePage: asked for with a tick, told on every page, stopped.
