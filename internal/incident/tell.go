@@ -196,7 +196,11 @@ func (c *docket) tellDone(ctx context.Context, by hearkeep.Role) error {
 	if s, ok := c.last(StepTold); ok {
 		since = s.At
 	}
+	c.TellBy = time.Time{}
 	told := people(slices.DeleteFunc(rows, func(a store.Affected) bool { return !a.Told.After(since) }))
+	if len(told) == 0 { // somebody else told them at the same time, and has written it down
+		return nil
+	}
 	log, err := c.tx.Incidents.Communications(ctx, c.ID)
 	if err != nil {
 		return err
@@ -207,7 +211,6 @@ func (c *docket) tellDone(ctx context.Context, by hearkeep.Role) error {
 			ways[row.Kind]++
 		}
 	}
-	c.TellBy = time.Time{}
 	return c.step(ctx, StepTold, noted{by: by, text: toldLine(len(told), ways), entry: ledger.Entry{Count: len(told)}})
 }
 

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -262,6 +263,30 @@ func TestToldInPieces(t *testing.T) {
 	}
 	if told := c.Steps[len(c.Steps)-1]; told.Kind != StepTold || told.Text != fmt.Sprintf("%d people: %d by their page alone", len(accounts), len(accounts)) {
 		t.Errorf("got %+v", told)
+	}
+	b.checked()
+}
+
+// The clock and the operator tell at the same time: everybody once.
+func TestToldAtOnce(t *testing.T) {
+	b := openBureau(t)
+	id, accounts := b.crowd(tellAtOnce + 20)
+	var all sync.WaitGroup
+	for _, by := range []hearkeep.Role{hearkeep.RoleOperator, hearkeep.RoleSystem, hearkeep.RoleSystem} {
+		all.Go(func() {
+			if _, err := b.desk.tellAll(t.Context(), id, by); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	c := b.theCase(id)
+	if n := len(c.Letters); n != len(accounts) {
+		t.Errorf("%d letters to %d people", n, len(accounts))
+	}
+	steps := slices.DeleteFunc(kinds(c), func(kind string) bool { return kind != StepTold })
+	if len(steps) != 1 {
+		t.Errorf("it is written down %d times, want once", len(steps))
 	}
 	b.checked()
 }

@@ -317,14 +317,26 @@ func byState(r incident.Reached) string {
 	return r.State
 }
 
+// maxListed is how many reports are listed, and from which step on those that
+// only say that one came are counted.
+const maxListed = 40
+
 func (n notification) steps() Section {
 	s := Section{Heading: headSteps, Head: []string{"When", "What", "By", "Entry"}}
-	for _, step := range n.Steps {
+	more := 0
+	for i, step := range n.Steps {
+		if i >= maxListed && (step.Kind == incident.StepJoined || step.Kind == incident.StepAcknowledged) {
+			more++ // a flood of reports hides nothing that was done
+			continue
+		}
 		text := stepText(step.Kind)
 		if step.Text != "" && step.Kind != incident.StepOpened && step.Kind != incident.StepJoined {
 			text += ": " + step.Text
 		}
 		s.row(n.on.short(step.At), text, string(step.By), fmt.Sprint(step.Entry))
+	}
+	if more > 0 {
+		s.Text = append(s.Text, count(more, "more step", "more steps")+", by which reports of the same thing joined the case and were acknowledged, are not listed.")
 	}
 	return s
 }
@@ -340,6 +352,10 @@ func (n notification) basis() Section {
 	}
 	s.fact("Entries that show who is affected", orElse(runs(entries), "none; rows show it"))
 	for i, r := range n.Reports {
+		if i == maxListed {
+			s.fact("More reports", fmt.Sprint(len(n.Reports)-maxListed))
+			break
+		}
 		line := n.on.moment(r.At) + ", " + via(r.Via)
 		if r.Late != "" {
 			line += "; entered later: " + r.Late

@@ -298,3 +298,31 @@ func TestRegisterFiles(t *testing.T) {
 		}
 	}
 }
+
+// A case with very many reports, people and entries is still a document that
+// can be read.
+func TestFlood(t *testing.T) {
+	c := mistake()
+	one := c.Affected[0]
+	for i := range 5000 {
+		c.Reports = append(c.Reports, c.Reports[0])
+		c.Steps = append(c.Steps, step(incident.StepJoined, hearkeep.RoleSystem, i, ""), step(incident.StepAcknowledged, hearkeep.RoleSystem, i, ""))
+		one.Account, one.Entry = hearkeep.AccountID{byte(i), byte(i >> 8), 7}, int64(2000+2*i)
+		c.Affected = append(c.Affected, one)
+	}
+	c.Steps = append(c.Steps, step(incident.StepHeld, hearkeep.RoleOperator, 5001, strings.Repeat("A very long reason. ", 400)))
+	d := Notification(c, muster(), Basis{Made: at(21, 1, 0)})
+	if got := flat(section(t, d, headNature)); !strings.Contains(got, "5001 entries, from 1017 to 11998") {
+		t.Errorf("got %s", got)
+	}
+	if got := section(t, d, headSteps); len(got.Rows) > 60 || !strings.Contains(got.Text[0], "more steps") || !strings.Contains(lines(got.Rows)[len(got.Rows)-1], "A very long reason.") {
+		t.Errorf("got %d rows, %q", len(got.Rows), got.Text)
+	}
+	var file bytes.Buffer
+	if err := d.PDF(&file); err != nil {
+		t.Fatal(err)
+	}
+	if pages := bytes.Count(file.Bytes(), []byte("/Type /Page\n")); pages < 4 || pages > 14 {
+		t.Errorf("got %d pages", pages)
+	}
+}

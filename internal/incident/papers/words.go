@@ -187,6 +187,9 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%d h %d min", int(d/time.Hour), int(d%time.Hour/time.Minute))
 }
 
+// maxRuns is how many runs are listed; the table of who is affected has all.
+const maxRuns = 60
+
 // runs writes numbers, each once, as runs: 3, 5–9.
 func runs(numbers []int64) string {
 	slices.Sort(numbers)
@@ -203,6 +206,9 @@ func runs(numbers []int64) string {
 			out = append(out, fmt.Sprintf("%d–%d", numbers[i], numbers[j]))
 		}
 		i = j + 1
+	}
+	if len(out) > maxRuns {
+		return fmt.Sprintf("%d entries, from %d to %d", len(numbers), numbers[0], numbers[len(numbers)-1])
 	}
 	return strings.Join(out, ", ")
 }
