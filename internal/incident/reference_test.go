@@ -246,7 +246,7 @@ func (it *item) concerns(who hearkeep.AccountID, f sighting) bool {
 		}
 		return slices.Contains(current.Keyholders, who)
 	}
-	if f.how != HowKept && holds(f.at) {
+	if f.how != HowKept && holds(f.at) && (!it.gone.IsZero() || it.vault.opens(who, it.generation)) {
 		return true
 	}
 	switch {

@@ -246,6 +246,9 @@ func (s *search) reachOf(c Clause, vault hearkeep.VaultID, changes []store.Ledge
 // opens returns which generations' keys an account had. Of one that holds the
 // vault no more, it is not known what of the past it was given: all of it.
 func (s *search) opens(life *lifetime, vault hearkeep.VaultID, account hearkeep.AccountID) (func(hearkeep.Generation) bool, error) {
+	if known := life.opens[account]; known != nil {
+		return known, nil
+	}
 	rows, err := s.tx.Vaults.Keyholder(s.ctx, vault, account)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
@@ -260,7 +263,8 @@ func (s *search) opens(life *lifetime, vault hearkeep.VaultID, account hearkeep.
 	for _, r := range rows {
 		has[r.Generation] = true
 	}
-	return func(n hearkeep.Generation) bool { return has[n] || len(rows) == 0 && n < last }, nil
+	life.opens[account] = func(n hearkeep.Generation) bool { return has[n] || len(rows) == 0 && n < last }
+	return life.opens[account], nil
 }
 
 // standing lists what stood in a vault at some moment of [from, to), as far as

@@ -16,6 +16,7 @@ type lifetime struct {
 	generations []store.Generation
 	same        bool // all generations have the same keyholders
 	gone        map[hearkeep.BindingID][]store.Tombstone
+	opens       map[hearkeep.AccountID]func(hearkeep.Generation) bool
 }
 
 func (s *search) life(vault hearkeep.VaultID) (*lifetime, error) {
@@ -26,7 +27,7 @@ func (s *search) life(vault hearkeep.VaultID) (*lifetime, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lifetime{generations: generations, same: true}
+	l := &lifetime{generations: generations, same: true, opens: map[hearkeep.AccountID]func(hearkeep.Generation) bool{}}
 	for i := range generations {
 		holders := generations[i].Keyholders
 		slices.SortFunc(holders, compareIDs)
@@ -85,12 +86,13 @@ func (l *lifetime) holders(generations []store.Generation) (accounts []hearkeep.
 // keeper is a run of a door that the same people held when it was kept.
 type keeper struct {
 	hearkeep.Run
-	accounts []hearkeep.AccountID
+	accounts   []hearkeep.AccountID
+	generation hearkeep.Generation // that it is sealed to; zero of what is gone
 }
 
 // people turns finds into those of each person: who held the vault when it
-// happened, and whoever held it when the recording was kept, also where they
-// left it since or have no account any more. When a recording that is gone was
+// happened and had the keys that it is sealed to, and whoever held it when the
+// recording was kept, also where they left it since or have no account any more. When a recording that is gone was
 // kept is not known: it counts for all who held the vault from when its door
 // was bound until it went.
 func (s *search) people(found []find) ([]store.Affected, error) {
@@ -136,17 +138,8 @@ func (s *search) peopleOf(found []find) ([]store.Affected, error) {
 			return nil, err
 		}
 		for _, f := range found {
-			if f.how != HowKept {
-				for _, account := range life.generations[life.at(f.at)].Keyholders {
-					theirs[account] = append(theirs[account], f)
-				}
-			}
-			for _, k := range overlapping(keepers, f.Run) {
-				part := f
-				part.From, part.To = max(f.From, k.From), min(f.To, k.To)
-				for _, account := range k.accounts {
-					theirs[account] = append(theirs[account], part)
-				}
+			if err := s.split(life, keepers, f, theirs); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -157,6 +150,46 @@ func (s *search) peopleOf(found []find) ([]store.Affected, error) {
 		}
 	}
 	return rows, nil
+}
+
+// split gives a find to the people of each part of it.
+func (s *search) split(life *lifetime, keepers []keeper, f find, theirs map[hearkeep.AccountID][]find) error {
+	give := func(accounts []hearkeep.AccountID, from, to hearkeep.Number) {
+		part := f
+		part.From, part.To = from, to
+		for _, account := range accounts {
+			theirs[account] = append(theirs[account], part)
+		}
+	}
+	var then []hearkeep.AccountID // who held the vault when it happened
+	if f.how != HowKept {
+		then = life.generations[life.at(f.at)].Keyholders
+	}
+	next := f.From
+	for _, k := range overlapping(keepers, f.Run) {
+		from, to := max(f.From, k.From), min(f.To, k.To)
+		if next < from {
+			give(then, next, from-1)
+		}
+		next = to + 1
+		give(k.accounts, from, to)
+		for _, account := range then {
+			opens := func(hearkeep.Generation) bool { return true }
+			if k.generation != 0 {
+				var err error
+				if opens, err = s.opens(life, f.vault, account); err != nil {
+					return err
+				}
+			}
+			if opens(k.generation) {
+				give([]hearkeep.AccountID{account}, from, to)
+			}
+		}
+	}
+	if next <= f.To {
+		give(then, next, f.To)
+	}
+	return nil
 }
 
 // keepers says, for what stands of a door and for what is gone, who held the
@@ -174,7 +207,7 @@ func (s *search) keepers(life *lifetime, vault hearkeep.VaultID, binding hearkee
 		}
 		i := slices.IndexFunc(life.generations, func(g store.Generation) bool { return g.N == r.Generation })
 		if last = r.Generation; i >= 0 {
-			all = append(all, keeper{hearkeep.Run{Binding: binding, From: r.Number, To: r.Number}, life.generations[i].Keyholders})
+			all = append(all, keeper{hearkeep.Run{Binding: binding, From: r.Number, To: r.Number}, life.generations[i].Keyholders, r.Generation})
 		}
 	})
 	if err != nil {
@@ -186,7 +219,7 @@ func (s *search) keepers(life *lifetime, vault hearkeep.VaultID, binding hearkee
 	}
 	for _, t := range gone[binding] {
 		first := life.at(b.Created)
-		all = append(all, keeper{t.Run, life.holders(life.generations[first : max(first, life.at(t.At))+1])})
+		all = append(all, keeper{t.Run, life.holders(life.generations[first : max(first, life.at(t.At))+1]), 0})
 	}
 	slices.SortFunc(all, func(a, b keeper) int { return cmp.Compare(a.From, b.From) })
 	return all, nil
