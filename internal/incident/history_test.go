@@ -25,7 +25,7 @@ type history struct {
 	entries  []store.LedgerEntry
 	archives []store.Archive
 	sessions []string
-	doors    int
+	bound    int // doors so far
 }
 
 type homeVault struct {
@@ -157,8 +157,8 @@ func (h *history) bind(v *homeVault) {
 	if len(v.past) == 0 {
 		return
 	}
-	b := store.Binding{ID: idOf(3, h.doors), Vault: v.id, Generation: 1, Next: 1, Created: h.now, Rule: hearkeep.RoomRule{Keep: hearkeep.KeepAll}}
-	h.doors++
+	b := store.Binding{ID: idOf(3, h.bound), Vault: v.id, Generation: 1, Next: 1, Created: h.now, Rule: hearkeep.RoomRule{Keep: hearkeep.KeepAll}}
+	h.bound++
 	v.doors = append(v.doors, b)
 	h.write(ledger.Entry{Kind: ledger.KindBound, Vault: &v.id, Binding: &b.ID})
 }
