@@ -88,7 +88,9 @@ func (p *portal) caseLine(s incident.Summary) caseLine {
 		v.Left, v.Late = p.hoursLeft(s.Due)
 	}
 	if n := p.next(incident.Case{Summary: s}); n != nil {
-		v.Next = n.Title
+		if v.Next = n.Title; n.Left != "" && n.Left != v.Left {
+			v.Next += ", " + n.Left
+		}
 	}
 	return v
 }
