@@ -15,6 +15,7 @@ import (
 // Topics of letters about cases, as the delivery log has them.
 const (
 	topicReceived = "report received"
+	topicSpoken   = "report spoken"
 	topicFroze    = "report froze"
 	topicTold     = "case told"
 	topicOffer    = "case offer"
@@ -113,9 +114,9 @@ func (w texts) source(what string) string {
 		return w.fromSession
 	case WhatFailed, "does not open", "foreign":
 		return w.fromDamage
-	case "numbers missing":
+	case "numbers missing", "numbers missing at start":
 		return w.fromMissing
-	case WhatTwice:
+	case WhatTwice, CodeAgain:
 		return w.fromTwice
 	case WhatRestored, WhatLedger, WhatUnwatched:
 		return w.fromLog
@@ -144,6 +145,13 @@ func (d *Desk) letterAcknowledged(l hearkeep.Language, a acknowledged) hearkeep.
 	}
 	fill := d.filler(w, "at", a.At, "report", a.Report, "link", a.Link)
 	return hearkeep.Letter{Topic: topicReceived, Subject: w.gotSubject, Language: l.Or(), Text: fill(paragraphs(w.got, freeze, w.gotNext, back))}
+}
+
+// letterSpoken tells keyholders that somebody reported something by voice at a
+// door of theirs, which they can confirm.
+func (d *Desk) letterSpoken(l hearkeep.Language, at time.Time) hearkeep.Letter {
+	w := textsIn(l)
+	return hearkeep.Letter{Topic: topicSpoken, Subject: w.spokeSubject, Language: l.Or(), Text: d.filler(w, "at", at)(w.spoke)}
 }
 
 // letterFrozen tells keyholders that a report froze what they hold.

@@ -173,6 +173,7 @@ func TestLetters(t *testing.T) {
 			{d.letterAcknowledged(l, acknowledged{At: at, Link: link}), link, w.gotPage},
 			{d.letterAcknowledged(l, acknowledged{At: at}), w.gotPage, w.gotFrozen},
 			{d.letterFrozen(l, at), "07:04", "x-x"},
+			{d.letterSpoken(l, at), "07:04", w.got},
 			{d.letterClosed(l, at, true, link), link, w.endPage},
 			{d.letterClosed(l, at, false, ""), w.endPage, w.endFreed},
 			{d.letterOffered(l, "Ein Kuchen {offer}"), "Ein Kuchen {offer}", "x-x"},

@@ -177,7 +177,7 @@ func (d *Desk) acknowledge(ctx context.Context, tx *store.Tx, f Filing, row stor
 	case !f.By.IsZero():
 		return d.Letters.Tell(ctx, tx, f.By, letter)
 	case f.Via == hearkeep.ReportVoice: // who holds the vault can say whether it was theirs
-		return d.tellHolders(ctx, tx, f.Vault, hearkeep.AccountID{}, func(l hearkeep.Language) hearkeep.Letter { return d.letterAcknowledged(l, a) })
+		return d.tellHolders(ctx, tx, f.Vault, hearkeep.AccountID{}, func(l hearkeep.Language) hearkeep.Letter { return d.letterSpoken(l, row.At) })
 	case f.Reach != "" && d.Letters.Can(notify.Email) && d.answers(f.Reach, taken.At):
 		_, err := d.Letters.Write(ctx, tx, f.Reach, letter)
 		return err
@@ -380,7 +380,7 @@ func (d *Desk) reportsOf(ctx context.Context, tx *store.Tx, account hearkeep.Acc
 	if err != nil {
 		return nil, err
 	}
-	rows = slices.DeleteFunc(rows, func(r store.Report) bool { return r.Via == hearkeep.ReportSelf })
+	rows = slices.DeleteFunc(rows, own)
 	vaults, err := tx.Vaults.VaultsOf(ctx, account)
 	if err != nil {
 		return nil, err

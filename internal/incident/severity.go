@@ -143,7 +143,7 @@ func (c *docket) preset(ctx context.Context) (a Assessment, err error) {
 	switch c.What {
 	case WhatFailed, "does not open", "foreign", WhatLedger:
 		a.Integrity = true
-	case "numbers missing":
+	case "numbers missing", "numbers missing at start":
 		a.Availability = true
 	}
 	a.Unknown = c.What == WhatPlace || c.What == WhatSession || c.What == WhatVolume

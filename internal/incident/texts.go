@@ -17,6 +17,10 @@ type texts struct {
 	gotLink    string // {link}
 	gotPage    string
 
+	// To the keyholders of a vault at whose door a report was spoken.
+	spokeSubject string
+	spoke        string // {at}
+
 	// To the keyholders of what was frozen.
 	frozeSubject string
 	froze        string // {at}

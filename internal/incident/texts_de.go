@@ -8,10 +8,13 @@ func german() texts {
 		gotSubject: "Ihre Meldung ist angekommen",
 		got:        "Danke, dass Sie uns Bescheid sagen. Ihre Meldung kam am {at} an und hat die Nummer {report}. Wir gehen ihr nach.",
 		gotFrozen:  "Was sie betrifft, ist so lange eingefroren: Es wird niemandem herausgegeben und läuft nicht ab. Wem es gehört, der kann es weiterhin anhören und löschen.",
-		gotOpen:    "Nennt sie einen Beleg, ein Archiv oder ein Gerät, das hierher gehört, dann ist das so lange eingefroren und wird niemandem herausgegeben. Wenn Sie so etwas haben und nicht mitgeschickt haben, reichen Sie es bitte nach.",
+		gotOpen:    "Nennt sie einen Beleg oder ein Archiv, das von hier stammt, dann ist alles, worum es darin geht, so lange eingefroren und wird niemandem herausgegeben. Wenn Sie so etwas haben und nicht mitgeschickt haben, reichen Sie es bitte nach.",
 		gotNext:    "Wenn das, was Sie haben, nicht Ihnen gehört: Bitte öffnen Sie es nicht und geben Sie es nicht weiter. Wen es betrifft, der erfährt davon, und Sie hören wieder von uns, wenn der Fall abgeschlossen ist.",
 		gotLink:    "Was daraus wird, sehen Sie hier. Wer diesen Link hat, kann es sehen; behalten Sie ihn also für sich:\n{link}",
 		gotPage:    "Was daraus wird, sehen Sie unter Ihren Meldungen, wenn Sie angemeldet sind.",
+
+		spokeSubject: "Jemand hat an Ihrem Gerät gesagt: Das ist nicht von mir",
+		spoke:        "Am {at} hat jemand an einem Gerät zu einem Tresor, den Sie halten, gesagt, dass darin etwas liegt, das nicht von ihm oder ihr ist. Das kann jeder sagen, der im Raum ist; deshalb wird dadurch nichts eingefroren.\n\nWenn Sie es waren, oder wenn es stimmen kann, melden Sie sich an und melden Sie die Aufnahme oder das Gerät: Dann wird sofort eingefroren. Wenn nicht, müssen Sie nichts tun.",
 
 		frozeSubject: "Etwas von Ihnen ist eingefroren",
 		froze:        "Eine Meldung vom {at} betrifft Aufnahmen in einem Tresor, den Sie halten. Bis geklärt ist, was geschehen ist, werden sie niemandem herausgegeben und laufen nicht ab. Anhören und löschen können Sie sie wie bisher.\n\nSie müssen nichts tun. Wenn Aufnahmen von Ihnen betroffen sind, erfahren Sie, was geschehen ist.",
@@ -50,7 +53,7 @@ func german() texts {
 		fromSession:  "Hearkeep hat bemerkt, dass Aufnahmen geöffnet wurden, ohne dass jemand angemeldet war, wie es sein muss.",
 		fromDamage:   "Hearkeep hat bemerkt, dass sich etwas nicht öffnen ließ, wie es sollte: Was aufbewahrt wird, war verändert oder vertauscht.",
 		fromMissing:  "Hearkeep hat bemerkt, dass Aufnahmen fehlen.",
-		fromTwice:    "Hearkeep hat bemerkt, dass ein Gerät an zwei Stellen zugeordnet war.",
+		fromTwice:    "Hearkeep hat bemerkt, dass ein Gerät an zwei Orten zu sein scheint.",
 		fromLog:      "Hearkeep hat bemerkt, dass seine Aufzeichnungen auf einen früheren Tag zurückgesetzt worden waren.",
 		handed:       "Aufnahmen von Ihnen wurden in einem Archiv an jemand anderen herausgegeben.",
 		handedSealed: "Ein versiegeltes Archiv mit Aufnahmen von Ihnen wurde an jemand anderen herausgegeben. Ohne Ihr Wiederherstellungs-Kit ist sein Inhalt nichts als Rauschen.",

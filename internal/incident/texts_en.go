@@ -8,10 +8,13 @@ func english() texts {
 		gotSubject: "Your report has arrived",
 		got:        "Thank you for telling us. Your report arrived on {at}, and its number is {report}. It is being looked into.",
 		gotFrozen:  "What it concerns is frozen until that is done: it is handed over to nobody, and does not expire. Whoever holds it can still play and erase it.",
-		gotOpen:    "Where it names a receipt, an archive or a device that belongs here, that is frozen until then, and handed over to nobody. If you have such a thing and have not sent it along, please do.",
+		gotOpen:    "Where it names a receipt or an archive that comes from here, what that concerns is frozen until then, and handed over to nobody. If you have such a thing and have not sent it along, please do.",
 		gotNext:    "If what you have is not yours, please do not open it and do not pass it on. Whoever it concerns is told, and you hear from us again when the case is closed.",
 		gotLink:    "What becomes of it, you see here. Whoever has this link can see it, so keep it to yourself:\n{link}",
 		gotPage:    "What becomes of it, you see among your reports when you are signed in.",
+
+		spokeSubject: "Somebody said at your device: this is not mine",
+		spoke:        "On {at} somebody said, at a device of a vault that you hold, that what it keeps is not theirs. Anybody in the room can say that, so nothing is frozen by it.\n\nIf it was you, or if it may be true, sign in and report the recording or the device: then it is frozen at once. If not, there is nothing that you must do.",
 
 		frozeSubject: "Something that you hold is frozen",
 		froze:        "A report of {at} concerns recordings in a vault that you hold. Until it has been looked into, they are handed over to nobody and do not expire. You can play and erase them as before.\n\nThere is nothing that you must do. If recordings of yours are concerned, you will be told what happened.",
@@ -50,7 +53,7 @@ func english() texts {
 		fromSession:  "Hearkeep noticed that recordings were opened without anybody being signed in as they must be.",
 		fromDamage:   "Hearkeep noticed that something did not open as it should: what is kept had been altered, or exchanged.",
 		fromMissing:  "Hearkeep noticed that recordings are missing.",
-		fromTwice:    "Hearkeep noticed that one device was bound in two places.",
+		fromTwice:    "Hearkeep noticed that one device seems to be in two places.",
 		fromLog:      "Hearkeep noticed that its records had been put back to an earlier day.",
 		handed:       "Recordings of yours were handed over to somebody else in an archive.",
 		handedSealed: "A sealed archive with recordings of yours was handed over to somebody else. Without your recovery kit, what is in it is nothing but noise.",

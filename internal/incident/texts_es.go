@@ -8,10 +8,13 @@ func spanish() texts {
 		gotSubject: "Hemos recibido su aviso",
 		got:        "Gracias por avisarnos. Su aviso llegó el {at} y tiene el número {report}. Lo estamos examinando.",
 		gotFrozen:  "Mientras tanto, lo que afecta queda bloqueado: no se entrega a nadie y no caduca. Las personas a quienes pertenece pueden seguir escuchándolo y borrándolo.",
-		gotOpen:    "Si nombra un recibo, un archivo de descarga o un aparato de este lugar, queda bloqueado mientras tanto y no se entrega a nadie. Si tiene algo así y no lo ha enviado, le pedimos que lo haga.",
+		gotOpen:    "Si nombra un recibo o un archivo de descarga que procede de aquí, todo lo que afecta queda bloqueado mientras tanto y no se entrega a nadie. Si tiene algo así y no lo ha enviado, le pedimos que lo haga.",
 		gotNext:    "Si lo que tiene no es suyo, le rogamos que no lo abra y que no lo pase a nadie. Se avisa a las personas afectadas, y volveremos a escribirle cuando se cierre el caso.",
 		gotLink:    "Aquí puede ver cómo sigue. Quien tenga este enlace puede verlo, así que guárdelo para usted:\n{link}",
 		gotPage:    "Puede ver cómo sigue entre sus avisos, después de iniciar sesión.",
+
+		spokeSubject: "Alguien dijo en su aparato: esto no es mío",
+		spoke:        "El {at}, alguien dijo en un aparato de un cofre que usted tiene que lo que hay guardado en él no es de quien hablaba. Puede decirlo cualquiera que esté en la habitación, así que por ello no se bloquea nada.\n\nSi fue usted, o si puede ser cierto, inicie sesión y avise de la grabación o del aparato: entonces se bloquea enseguida. Si no, no tiene que hacer nada.",
 
 		frozeSubject: "Algo suyo está bloqueado",
 		froze:        "Un aviso del {at} afecta a grabaciones de un cofre que usted tiene. Hasta que se haya examinado, no se entregan a nadie y no caducan. Puede escucharlas y borrarlas como siempre.\n\nNo tiene que hacer nada. Si hay grabaciones suyas afectadas, le diremos qué ha pasado.",
@@ -50,7 +53,7 @@ func spanish() texts {
 		fromSession:  "Hearkeep notó que se habían abierto grabaciones sin que nadie hubiera iniciado sesión como es debido.",
 		fromDamage:   "Hearkeep notó que algo no se abría como debía: lo que se guarda había sido alterado o cambiado por otra cosa.",
 		fromMissing:  "Hearkeep notó que faltan grabaciones.",
-		fromTwice:    "Hearkeep notó que un mismo aparato estaba vinculado en dos lugares.",
+		fromTwice:    "Hearkeep notó que un mismo aparato parece estar en dos lugares.",
 		fromLog:      "Hearkeep notó que sus registros habían sido devueltos a un día anterior.",
 		handed:       "Se entregaron grabaciones suyas a otra persona en un archivo de descarga.",
 		handedSealed: "Se entregó a otra persona un archivo de descarga sellado con grabaciones suyas. Sin su kit de recuperación, su contenido no es más que ruido.",

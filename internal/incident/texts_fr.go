@@ -8,10 +8,13 @@ func french() texts {
 		gotSubject: "Votre signalement est bien arrivé",
 		got:        "Merci de nous avoir prévenus. Votre signalement est arrivé le {at} et porte le numéro {report}. Nous l’examinons.",
 		gotFrozen:  "Ce qu’il concerne est gelé en attendant : rien n’en est remis à qui que ce soit et rien n’expire. Les personnes à qui cela appartient peuvent toujours l’écouter et l’effacer.",
-		gotOpen:    "S’il désigne un reçu, une archive ou un appareil qui relève d’ici, cela est gelé en attendant et n’est remis à personne. Si vous avez un tel élément et ne l’avez pas joint, merci de nous l’envoyer.",
+		gotOpen:    "S’il désigne un reçu ou une archive qui vient d’ici, tout ce que cela concerne est gelé en attendant et n’est remis à personne. Si vous avez un tel élément et ne l’avez pas joint, merci de nous l’envoyer.",
 		gotNext:    "Si ce que vous avez ne vous appartient pas, merci de ne pas l’ouvrir et de ne pas le transmettre. Les personnes concernées sont prévenues, et nous vous écrirons de nouveau quand le dossier sera clos.",
 		gotLink:    "Vous pouvez suivre la suite ici. Toute personne qui a ce lien peut la voir, alors gardez-le pour vous :\n{link}",
 		gotPage:    "Vous pouvez suivre la suite parmi vos signalements, en vous connectant à votre compte.",
+
+		spokeSubject: "Quelqu’un a dit à votre appareil : ce n’est pas à moi",
+		spoke:        "Le {at}, quelqu’un a dit, à un appareil d’un coffre que vous détenez, que ce qui y est conservé n’est pas de lui ou d’elle. Toute personne présente dans la pièce peut le dire ; rien n’est donc gelé pour autant.\n\nSi c’était vous, ou si cela peut être vrai, connectez-vous et signalez l’enregistrement ou l’appareil : il est alors gelé aussitôt. Sinon, vous n’avez rien à faire.",
 
 		frozeSubject: "Quelque chose qui vous appartient est gelé",
 		froze:        "Un signalement du {at} concerne des enregistrements d’un coffre que vous détenez. Tant qu’il n’a pas été examiné, ils ne sont remis à personne et n’expirent pas. Vous pouvez les écouter et les effacer comme avant.\n\nVous n’avez rien à faire. Si des enregistrements de vous sont concernés, vous saurez ce qui s’est passé.",
@@ -50,7 +53,7 @@ func french() texts {
 		fromSession:  "Hearkeep a remarqué que des enregistrements avaient été ouverts sans que personne se soit connecté comme il se doit.",
 		fromDamage:   "Hearkeep a remarqué que quelque chose ne s’ouvrait pas comme prévu : ce qui est conservé avait été modifié ou échangé.",
 		fromMissing:  "Hearkeep a remarqué que des enregistrements manquent.",
-		fromTwice:    "Hearkeep a remarqué qu’un même appareil était rattaché à deux endroits.",
+		fromTwice:    "Hearkeep a remarqué qu’un même appareil semble se trouver à deux endroits.",
 		fromLog:      "Hearkeep a remarqué que ses registres avaient été ramenés à une date antérieure.",
 		handed:       "Des enregistrements de vous ont été remis à quelqu’un d’autre dans une archive.",
 		handedSealed: "Une archive scellée contenant des enregistrements de vous a été remise à quelqu’un d’autre. Sans votre kit de récupération, son contenu n’est que du bruit.",

@@ -8,10 +8,13 @@ func italian() texts {
 		gotSubject: "La sua segnalazione è arrivata",
 		got:        "Grazie per averci avvisato. La sua segnalazione è arrivata in data {at} e ha il numero {report}. La stiamo esaminando.",
 		gotFrozen:  "Nel frattempo ciò che riguarda è bloccato: non viene consegnato a nessuno e non scade. Le persone a cui appartiene possono sempre ascoltarlo e cancellarlo.",
-		gotOpen:    "Se indica una ricevuta, un archivio o un dispositivo che appartiene a questo luogo, nel frattempo questo è bloccato e non viene consegnato a nessuno. Se ha qualcosa del genere e non l’ha allegato, la preghiamo di inviarlo.",
+		gotOpen:    "Se indica una ricevuta o un archivio che proviene da qui, tutto ciò che riguarda è nel frattempo bloccato e non viene consegnato a nessuno. Se ha qualcosa del genere e non l’ha allegato, la preghiamo di inviarlo.",
 		gotNext:    "Se ciò che ha non è suo, la preghiamo di non aprirlo e di non passarlo ad altri. Le persone interessate vengono avvisate, e le scriveremo di nuovo quando il caso sarà chiuso.",
 		gotLink:    "Qui può vedere come prosegue. Chi ha questo link può vederlo, quindi lo tenga per sé:\n{link}",
 		gotPage:    "Può vedere come prosegue tra le sue segnalazioni, dopo aver effettuato l’accesso.",
+
+		spokeSubject: "Qualcuno ha detto al suo dispositivo: questo non è mio",
+		spoke:        "In data {at} qualcuno ha detto, a un dispositivo di una cassaforte che lei detiene, che ciò che vi è conservato non è di chi parlava. Può dirlo chiunque sia nella stanza, quindi per questo non viene bloccato nulla.\n\nSe era lei, o se può essere vero, effettui l’accesso e segnali la registrazione o il dispositivo: allora viene bloccato subito. Altrimenti non deve fare nulla.",
 
 		frozeSubject: "Qualcosa di suo è bloccato",
 		froze:        "Una segnalazione ricevuta in data {at} riguarda registrazioni di una cassaforte che lei detiene. Finché non è stata esaminata, non vengono consegnate a nessuno e non scadono. Può ascoltarle e cancellarle come prima.\n\nNon deve fare nulla. Se sono interessate registrazioni sue, le diremo che cosa è successo.",
@@ -50,7 +53,7 @@ func italian() texts {
 		fromSession:  "Hearkeep ha notato che erano state aperte registrazioni senza che qualcuno avesse effettuato l’accesso come si deve.",
 		fromDamage:   "Hearkeep ha notato che qualcosa non si apriva come avrebbe dovuto: ciò che è conservato era stato alterato o scambiato.",
 		fromMissing:  "Hearkeep ha notato che mancano registrazioni.",
-		fromTwice:    "Hearkeep ha notato che uno stesso dispositivo era associato in due luoghi.",
+		fromTwice:    "Hearkeep ha notato che uno stesso dispositivo sembra trovarsi in due luoghi.",
 		fromLog:      "Hearkeep ha notato che i suoi registri erano stati riportati a un giorno precedente.",
 		handed:       "Registrazioni sue sono state consegnate a un’altra persona in un archivio.",
 		handedSealed: "Un archivio sigillato con registrazioni sue è stato consegnato a un’altra persona. Senza il suo kit di recupero, il contenuto non è che rumore.",

@@ -8,10 +8,13 @@ func dutch() texts {
 		gotSubject: "Uw melding is aangekomen",
 		got:        "Bedankt dat u het ons laat weten. Uw melding kwam aan op {at} en heeft nummer {report}. We zoeken het uit.",
 		gotFrozen:  "Wat de melding betreft, is zolang bevroren: het wordt aan niemand afgegeven en verloopt niet. Wie het toebehoort, kan het nog steeds afspelen en wissen.",
-		gotOpen:    "Noemt de melding een bewijs, een archief of een apparaat dat hier hoort, dan is dat zolang bevroren en wordt het aan niemand afgegeven. Hebt u zoiets en hebt u het niet meegestuurd, doe dat dan alstublieft nog.",
+		gotOpen:    "Noemt de melding een bewijs of een archief dat hiervandaan komt, dan is alles waar het om gaat zolang bevroren en wordt het aan niemand afgegeven. Hebt u zoiets en hebt u het niet meegestuurd, doe dat dan alstublieft nog.",
 		gotNext:    "Is wat u hebt niet van u, open het dan alstublieft niet en geef het niet door. Wie het aangaat, krijgt bericht, en u hoort weer van ons als de zaak is afgesloten.",
 		gotLink:    "Hier ziet u wat ermee gebeurt. Wie deze link heeft, kan het zien, dus houd hem voor uzelf:\n{link}",
 		gotPage:    "Wat ermee gebeurt, ziet u bij uw meldingen als u bent aangemeld.",
+
+		spokeSubject: "Iemand zei bij uw apparaat: dit is niet van mij",
+		spoke:        "Op {at} zei iemand bij een apparaat van een kluis die u hebt, dat wat erin ligt niet van hem of haar is. Iedereen in de kamer kan dat zeggen, dus er wordt niets door bevroren.\n\nWas u het zelf, of kan het waar zijn, meld u dan aan en meld de opname of het apparaat: dan wordt het meteen bevroren. Zo niet, dan hoeft u niets te doen.",
 
 		frozeSubject: "Iets van u is bevroren",
 		froze:        "Een melding van {at} gaat over opnamen in een kluis die u hebt. Tot dat is uitgezocht, worden ze aan niemand afgegeven en verlopen ze niet. Afspelen en wissen kunt u ze zoals altijd.\n\nU hoeft niets te doen. Als het opnamen van u betreft, hoort u wat er is gebeurd.",
@@ -50,7 +53,7 @@ func dutch() texts {
 		fromSession:  "Hearkeep merkte dat er opnamen waren geopend zonder dat iemand was aangemeld zoals het hoort.",
 		fromDamage:   "Hearkeep merkte dat iets niet openging zoals het hoort: wat bewaard wordt, was veranderd of verwisseld.",
 		fromMissing:  "Hearkeep merkte dat er opnamen ontbreken.",
-		fromTwice:    "Hearkeep merkte dat één apparaat op twee plaatsen was gekoppeld.",
+		fromTwice:    "Hearkeep merkte dat één apparaat op twee plaatsen lijkt te zijn.",
 		fromLog:      "Hearkeep merkte dat zijn gegevens waren teruggezet naar een eerdere dag.",
 		handed:       "Opnamen van u zijn in een archief aan iemand anders afgegeven.",
 		handedSealed: "Een verzegeld archief met opnamen van u is aan iemand anders afgegeven. Zonder uw herstelkit is de inhoud niets dan ruis.",

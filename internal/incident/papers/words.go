@@ -59,7 +59,7 @@ func what(s string) string {
 	case incident.WhatVolume:
 		return "Unusually many recordings were opened within a day."
 	case incident.WhatTwice:
-		return "One device was bound in two places at the same time."
+		return "One device seemed to be in two places."
 	case incident.WhatPlace:
 		return "An archive was fetched from a network where its account had never been used."
 	case incident.WhatClock:
@@ -70,7 +70,9 @@ func what(s string) string {
 		return "The ledger was put back to an earlier state."
 	case incident.WhatUnwatched:
 		return "The ledger was not followed for a time."
-	case "numbers missing":
+	case incident.CodeAgain:
+		return "A device's pairing code that was used came again from another network."
+	case "numbers missing", "numbers missing at start":
 		return "Recordings that were numbered are not there, and nothing accounts for them."
 	case "does not open":
 		return "Something that is kept does not open."
