@@ -149,9 +149,9 @@ func (d *drill) step(name string, human bool, do func() (detail string, err erro
 	if human {
 		mark = "·"
 	}
-	fmt.Fprintf(d.show, "%s %8.3f s  %-33s %s\n", mark, s.After, name, detail)
+	fmt.Fprintf(d.show, "%s %8.3f s  %-32s %s\n", mark, s.After, name, detail)
 	if s.Failed != "" {
-		fmt.Fprintf(d.show, "!             %-33s %s\n", "", s.Failed)
+		fmt.Fprintf(d.show, "!             %-32s %s\n", "", s.Failed)
 	}
 	return nil
 }

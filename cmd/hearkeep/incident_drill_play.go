@@ -87,7 +87,7 @@ func (d *drill) answer(ctx context.Context) error {
 		return err
 	}
 	d.earlier = before
-	fmt.Fprintln(d.show, "    after the report")
+	fmt.Fprintln(d.show, "    after the report (· is a person's part, done at once here)")
 	d.reported = time.Now()
 	var taken incident.Taken
 	var id hearkeep.IncidentID
@@ -178,7 +178,7 @@ func (d *drill) comes(ctx context.Context, to string, before int) (string, error
 			return "", wrongf("a letter says %q", word)
 		}
 	}
-	return fmt.Sprintf("to %s: %s", to, m.subject()), nil
+	return "“" + m.subject() + "”", nil
 }
 
 // frozen tries to go on fetching, and to hand Anna's keep out anew.
@@ -204,7 +204,7 @@ func (d *drill) frozen(ctx context.Context) (string, error) {
 	if err := d.clara.fetch(ctx); err != nil {
 		return "", wrongf("Clara's archive: %v", err)
 	}
-	return "Anna's archive leaves no more, she still reads and plays; Clara's leaves as ever", nil
+	return "Anna's archive leaves no more, Clara's does; Anna still plays", nil
 }
 
 // exactly compares who is affected with what was really sent.
@@ -220,7 +220,7 @@ func (d *drill) exactly(rows []store.Affected) (string, error) {
 	if !slices.Equal(got, want) {
 		return "", wrongf("got %v, want %v", got, want)
 	}
-	return fmt.Sprintf("1 person, %d recordings: numbers 1 to %d of one door, by entry %d", d.anna.kept, d.anna.kept, rows[0].Entry), nil
+	return fmt.Sprintf("1 person, %d recordings: numbers 1 to %d, by entry %d", d.anna.kept, d.anna.kept, rows[0].Entry), nil
 }
 
 // wider is what the operator is shown before they look for more. It is not kept.
@@ -232,7 +232,7 @@ func (d *drill) wider(ctx context.Context, id hearkeep.IncidentID) (string, erro
 	if p.Before.Items != d.anna.kept || p.After.Items <= p.Before.Items {
 		return "", wrongf("from %d to %d recordings", p.Before.Items, p.After.Items)
 	}
-	return fmt.Sprintf("it would concern %d people and %d recordings; it is left as it is", p.After.People, p.After.Items), nil
+	return fmt.Sprintf("would be %d people, %d recordings; it is not kept", p.After.People, p.After.Items), nil
 }
 
 // decide is what an operator does with the form: here it is filled in already.
@@ -257,7 +257,7 @@ func (d *drill) decide(ctx context.Context, id hearkeep.IncidentID) (string, err
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("severity %s (%.2f); the form was filled in beforehand", c.Assessment.Level, c.Assessment.Score), nil
+	return fmt.Sprintf("severity %s (%.2f), with a form that was prepared", c.Assessment.Level, c.Assessment.Score), nil
 }
 
 // draft writes the notification in both forms.
@@ -285,7 +285,7 @@ func (d *drill) draft(ctx context.Context, id hearkeep.IncidentID) (string, erro
 	case strings.Contains(page.String(), d.anna.mail), strings.Contains(page.String(), drillWord):
 		return "", wrongf("the draft says what it must not")
 	}
-	return fmt.Sprintf("HTML of %d bytes, PDF of %d bytes", page.Len(), pdf.Len()), nil
+	return fmt.Sprintf("HTML of %d bytes, PDF of %d", page.Len(), pdf.Len()), nil
 }
 
 // sees is what the affected person finds after signing in, and others do not.
@@ -306,7 +306,7 @@ func (d *drill) sees(ctx context.Context) (string, error) {
 			return "", errors.Join(err, wrongf("%s is shown %d notices", other.name, len(theirs)))
 		}
 	}
-	return fmt.Sprintf("exactly her %d recordings, and what happened; Ben and Clara are shown nothing", d.anna.kept), nil
+	return fmt.Sprintf("exactly her %d recordings; Ben and Clara see nothing", d.anna.kept), nil
 }
 
 // opens tries what Ben has with Ben's own kit, and then with Anna's.
