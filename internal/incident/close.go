@@ -80,7 +80,7 @@ func (c *docket) closeReports(ctx context.Context, freed bool) error {
 func (c *docket) answer(ctx context.Context, r store.Report, freed bool) error {
 	d := c.desk
 	switch {
-	case r.Via == hearkeep.ReportSelf:
+	case own(r):
 		return nil
 	case !r.Account.IsZero():
 		return d.Letters.Tell(ctx, c.tx, r.Account, d.letterClosed(r.Language.Or(), r.At, freed, ""))

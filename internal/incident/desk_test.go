@@ -24,7 +24,7 @@ type bureau struct {
 
 func openBureau(t *testing.T) *bureau {
 	t.Helper()
-	b := &bureau{T: t, home: vaulttest.New(t)}
+	b := &bureau{T: t, home: vaulttest.NewInMemory(t)}
 	b.start(Config{})
 	return b
 }
@@ -37,6 +37,7 @@ func (b *bureau) start(c Config) {
 	c.Store, c.Ledger, c.Letters, c.House, c.Origin = b.home.Store, b.home.Ledger, letters, b.home.House, "https://keep.example"
 	b.desk, err = New(c)
 	b.must(err)
+	b.desk.even = time.Millisecond
 }
 
 func (b *bureau) must(err error) {

@@ -155,7 +155,8 @@ func (d *Desk) tellInTime(ctx context.Context, id hearkeep.IncidentID) error {
 	return d.tell(ctx, id, hearkeep.RoleSystem)
 }
 
-// takeUpNew takes up the reports that other rooms wrote. They freeze nothing:
+// takeUpNew takes up the reports that other rooms wrote, and what somebody
+// took out of its case behind the desk's back. They freeze nothing:
 // what was noticed is in nobody's wrong hands by that.
 func (d *Desk) takeUpNew(ctx context.Context) error {
 	var fresh []store.Report
@@ -181,7 +182,9 @@ func (d *Desk) takeUpOne(ctx context.Context, tx *store.Tx, id hearkeep.ReportID
 	if err != nil || !r.Incident.IsZero() || !r.Closed.IsZero() { // taken up, or closed, since
 		return err
 	}
-	r.Via, r.Answered = hearkeep.ReportSelf, stamp()
+	if r.Answered.IsZero() {
+		r.Answered = stamp()
+	}
 	clauses, err := drawn(ctx, tx, r)
 	if err != nil {
 		return err

@@ -61,9 +61,10 @@ type Controller struct {
 type Desk struct {
 	Config
 	watching watching
-	forms    counts // reports by form, by network
-	counts   counts // of accounts, doors and addresses
-	looked   looked // at the rows
+	forms    counts        // reports by form, by network
+	counts   counts        // of accounts, doors and addresses
+	looked   looked        // at the rows
+	even     time.Duration // fileEvenly, but in tests
 }
 
 // New returns a Desk.
@@ -83,5 +84,5 @@ func New(c Config) (*Desk, error) {
 	if c.TellWithin == 0 {
 		c.TellWithin = TellWithin
 	}
-	return &Desk{Config: c, forms: counts{most: maxForms}}, nil
+	return &Desk{Config: c, forms: counts{most: maxForms}, even: fileEvenly}, nil
 }

@@ -26,7 +26,7 @@ func (d *Desk) takeUp(ctx context.Context, tx *store.Tx, r *store.Report, found 
 	if err := tx.Incidents.SetReport(ctx, *r); err != nil {
 		return nil, err
 	}
-	if r.Via != hearkeep.ReportSelf { // of its own, whoever noticed has written that
+	if !own(*r) { // of its own, whoever noticed has written that
 		if err := d.reported(ctx, tx, *r); err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ func (d *Desk) caseFor(ctx context.Context, tx *store.Tx, r store.Report) (*dock
 
 // sameCase is the open case that a report joins; zero, or ErrNotFound, for none.
 func (d *Desk) sameCase(ctx context.Context, tx *store.Tx, r store.Report) (hearkeep.IncidentID, error) {
-	if concerns(r) || r.Via == hearkeep.ReportSelf || r.Via == hearkeep.ReportVoice {
+	if concerns(r) || own(r) || r.Via == hearkeep.ReportVoice {
 		return tx.Incidents.CaseAbout(ctx, r)
 	}
 	if r.Via != hearkeep.ReportForm {
@@ -106,6 +106,9 @@ func (d *Desk) reported(ctx context.Context, tx *store.Tx, r store.Report) error
 	_, err := d.Ledger.Append(ctx, tx, e)
 	return err
 }
+
+// own reports whether a report is Hearkeep's own.
+func own(r store.Report) bool { return r.Via == hearkeep.ReportSelf || r.Via == "" }
 
 // roleOf is as whom a reporter stands in the ledger.
 func roleOf(via hearkeep.ReportVia) hearkeep.Role {

@@ -94,7 +94,7 @@ type wrote struct {
 // names is not looked at further: a case opens, and nothing is frozen.
 func (d *Desk) File(ctx context.Context, f Filing, source string) (Taken, error) {
 	if f.Via == hearkeep.ReportForm {
-		defer evenly(ctx, time.Now(), fileEvenly) // it takes longer where there is something to freeze
+		defer evenly(ctx, time.Now(), d.even) // it takes longer where there is something to freeze
 	}
 	now := stamp()
 	f, err := f.checked(now)

@@ -94,7 +94,7 @@ func (i incidents) CaseAbout(ctx context.Context, r store.Report) (hearkeep.Inci
 func scanIncidentID(row *sql.Rows) (id hearkeep.IncidentID, err error) { return id, row.Scan(&id) }
 
 func (i incidents) ArchiveReported(ctx context.Context, id hearkeep.ArchiveID) (bool, error) {
-	return value[bool](ctx, i.tx, "SELECT EXISTS (SELECT 1 FROM reports WHERE archive = ? AND closed = 0 AND via <> 'self')", id)
+	return value[bool](ctx, i.tx, "SELECT EXISTS (SELECT 1 FROM reports WHERE archive = ? AND closed = 0 AND via NOT IN ('', 'self'))", id)
 }
 
 func (i incidents) LooseReports(ctx context.Context) (n int, newest hearkeep.IncidentID, err error) {
