@@ -25,13 +25,13 @@ import (
 
 // normalDays is how many days TestNormalDays lives through; make soak takes
 // 10,000, and docs/watch.md shows what came of it.
-var normalDays = flag.Int("normal-days", 60, "normal days to live through without an alarm")
+var normalDays = flag.Int("normal-days", 30, "normal days to live through without an alarm")
 
 // most is how many false alarms of each kind 10,000 normal days of eight
 // households may bring. A kind that is not here may bring none.
 var most = map[string]int{
 	incident.WhatPlace: 400,
-	incident.WhatTwice: 40,
+	incident.WhatTwice: 120,
 	incident.WhatClock: 10,
 }
 
@@ -77,6 +77,7 @@ type tenant struct {
 	session string
 	since   time.Time
 	token   string
+	made    time.Time
 	where   string // the network that they are in for this hour
 	office  string
 	carrier []string
@@ -163,8 +164,7 @@ func (w *town) moveIn(i int) {
 	for _, p := range f.people {
 		w.signIn(p)
 		if w.chance(0.25) { // a program of theirs
-			p.token = w.name()
-			w.write(ledger.Entry{Kind: ledger.KindToken, Role: hearkeep.RoleKeyholder, Account: &p.account, Vault: &p.vault, Session: p.session, Token: p.token, Purpose: "token made: reads"})
+			w.makeToken(p)
 		}
 	}
 	w.homes = append(w.homes, f)
@@ -216,6 +216,12 @@ func (w *town) minute() {
 func (w *town) signIn(p *tenant) {
 	p.session, p.since = w.name(), time.Now()
 	w.write(ledger.Entry{Kind: ledger.KindSignedIn, Role: hearkeep.RoleKeyholder, Account: &p.account, Session: p.session, Purpose: "passphrase"})
+}
+
+// makeToken gives a program of theirs a key for a quarter.
+func (w *town) makeToken(p *tenant) {
+	p.token, p.made = w.name(), time.Now()
+	w.write(ledger.Entry{Kind: ledger.KindToken, Role: hearkeep.RoleKeyholder, Account: &p.account, Vault: &p.vault, Session: p.session, Token: p.token, Purpose: "token made: reads"})
 }
 
 // open is one opening of a person's, or of their program.
@@ -400,9 +406,8 @@ func TestNormalDays(t *testing.T) {
 					}
 					for _, p := range f.people {
 						if p.token != "" {
-							if hour == 3 && w.r.IntN(80) == 0 { // a token lives for a quarter, and is made anew
-								p.token = w.name()
-								w.write(ledger.Entry{Kind: ledger.KindToken, Role: hearkeep.RoleKeyholder, Account: &p.account, Vault: &p.vault, Session: p.session, Token: p.token, Purpose: "token made: reads"})
+							if time.Since(p.made) > 90*24*time.Hour {
+								w.makeToken(p)
 							}
 							w.open(p, hearkeep.RoleToken, p.token, "browse", p.vault, p.door, p.numbers-min(p.numbers, 50), p.numbers)
 						}
