@@ -137,7 +137,7 @@ func (s *search) begun(b store.Binding, c Clause) ([]hearkeep.Run, error) {
 	}
 	until := c.To
 	if until.IsZero() {
-		until = forever
+		until = forever()
 	}
 	runs, err := s.tx.Incidents.NumbersBetween(s.ctx, b.Vault, b.ID, c.From, until)
 	if err != nil || !b.Created.Before(until) {
@@ -165,7 +165,7 @@ func (s *search) one(b store.Binding, n hearkeep.Number, gone []store.Tombstone)
 }
 
 // forever is later than anything that is kept.
-var forever = time.UnixMilli(1 << 52)
+func forever() time.Time { return time.UnixMilli(1 << 52) }
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {

@@ -60,7 +60,7 @@ func (l *lifetime) heldBy(account hearkeep.AccountID) (spans []tenure) {
 		if !slices.Contains(g.Keyholders, account) {
 			continue
 		}
-		to := forever
+		to := forever()
 		if i+1 < len(l.generations) {
 			to = l.generations[i+1].Created
 		}
