@@ -71,16 +71,18 @@ type Witnesses struct {
 	asked  []attempt // by witness
 }
 
-// attempt is when a witness may be asked again.
+// attempt is when a witness may be asked again, and has cosigned last.
 type attempt struct {
-	next time.Time
-	wait time.Duration
+	next   time.Time
+	wait   time.Duration
+	signed time.Time // zero before the first time in this process
 }
 
 // How often a witness is asked, and how long it is left alone when it fails.
 const (
 	askEach  = time.Minute
 	askLeast = time.Hour
+	askStill = 24 * time.Hour // where nothing is new
 )
 
 // maxAnswer bounds what is read of a witness' answer, in bytes.
@@ -123,7 +125,9 @@ func (w *Witnesses) Ask(ctx context.Context, now time.Time) {
 		if now.Before(w.asked[i].next) {
 			continue
 		}
-		trouble, err := w.one(ctx, one, now)
+		// At start it is asked in any case: what we know of it may have been
+		// put back together with the log.
+		trouble, err := w.one(ctx, one, now, &w.asked[i].signed)
 		if ctx.Err() != nil {
 			return
 		}
@@ -141,8 +145,9 @@ func (w *Witnesses) Ask(ctx context.Context, now time.Time) {
 	}
 }
 
-// one asks one witness, and stores how that went.
-func (w *Witnesses) one(ctx context.Context, one Witness, now time.Time) (trouble string, err error) {
+// one asks one witness, and stores how that went. Where nothing is new it is
+// asked if it has not cosigned for long.
+func (w *Witnesses) one(ctx context.Context, one Witness, now time.Time, signedAt *time.Time) (trouble string, err error) {
 	head, err := w.Ledger.Latest(ctx)
 	if err != nil || head.Size == 0 {
 		return "", err
@@ -151,7 +156,7 @@ func (w *Witnesses) one(ctx context.Context, one Witness, now time.Time) (troubl
 	if err != nil {
 		return "", err
 	}
-	if state.Size == head.Size && state.Trouble == "" {
+	if state.Size == head.Size && state.Trouble == "" && now.Sub(*signedAt) < askStill {
 		return "", nil
 	}
 	signed, trouble, err := w.cosign(ctx, one, head, state.Size)
@@ -161,6 +166,7 @@ func (w *Witnesses) one(ctx context.Context, one Witness, now time.Time) (troubl
 	began := trouble != state.Trouble
 	switch {
 	case trouble == "":
+		*signedAt = now
 		state.Size, state.Note, state.At, state.Trouble, state.Since = head.Size, signed, now, "", time.Time{}
 	case began:
 		state.Trouble, state.Since = trouble, now

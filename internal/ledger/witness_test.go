@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -220,6 +221,35 @@ func TestWitnessThatIsAheadOfWhatWeKnow(t *testing.T) {
 	wantCosigned(t, f.log, 20, "")
 	if got := witness.calls - calls; got != 2 {
 		t.Errorf("calls: got %d, want one that is refused with a size, and one from there", got)
+	}
+}
+
+// Everything in the folder was put back, also what is known of the witness,
+// and nothing was written since: at start it is asked all the same.
+func TestWitnessIsAskedAtStart(t *testing.T) {
+	f := open(t)
+	witness, setting := newWitness(t, f.log.Key())
+	f.grow(t, 10)
+	newAsking(f.log, setting).ask(t)
+	old := filepath.Join(t.TempDir(), "old")
+	must(t, f.log.Close(t.Context()))
+	must(t, f.store.Close())
+	must(t, os.CopyFS(old, os.DirFS(filepath.Dir(f.key))))
+	must(t, f.start(t))
+	f.grow(t, 1)
+	newAsking(f.log, setting).ask(t)
+	if witness.size != 11 {
+		t.Fatalf("the witness has cosigned %d, want 11", witness.size)
+	}
+	must(t, f.store.Close())
+	must(t, os.RemoveAll(filepath.Dir(f.key)))
+	must(t, os.CopyFS(filepath.Dir(f.key), os.DirFS(old)))
+	must(t, f.start(t))
+	a := newAsking(f.log, setting)
+	a.ask(t)
+	wantCosigned(t, f.log, 10, ledger.TroubleRewound)
+	if len(a.gone) != 1 {
+		t.Errorf("told: got %v, want that the ledger went back", a.gone)
 	}
 }
 
