@@ -111,7 +111,7 @@ func TestInChromium(t *testing.T) {
 		{"push to talk", pushToTalk}, {"ways to push", waysToPush}, {"no microphone", noMicrophone}, {"dropped file", droppedFile},
 		{"passkey", passkeyLife}, {"passkey in two steps", passkeyInTwoSteps}, {"passkey without PRF", passkeyWithoutPRF}, {"passkeys by number", passkeysByNumber},
 		{"kit without JavaScript", kitWithoutJavaScript}, {"tabs", signedOutTabs},
-		{"living room", livingRoom}, {"child", childComesOfAge}, {"admin", adminWithoutKeys}, {"bring", bringInChromium}, {"played enough", playedEnough}, {"rights", rightsInChromium}, {"claim", claimInChromium}, {"desk without JavaScript", deskWithoutJavaScript}, {"verify", verifyInChromium},
+		{"living room", livingRoom}, {"child", childComesOfAge}, {"admin", adminWithoutKeys}, {"bring", bringInChromium}, {"played enough", playedEnough}, {"rights", rightsInChromium}, {"claim", claimInChromium}, {"wrong", wrongInChromium}, {"desk without JavaScript", deskWithoutJavaScript}, {"verify", verifyInChromium},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel() // they wait more than they work

@@ -45,6 +45,7 @@ func (p *portal) noticesList(w http.ResponseWriter, r *http.Request, v *visit) e
 			n.Incident.String(), n.Text.Subject, p.clock(n.Told), countText(countOf(runsOf(n.Items)), "recording"), slices.Contains(unread, n.Incident),
 		})
 	}
+	page.notices.Unread = nil // the list says so
 	p.show(w, http.StatusOK, "notices", page)
 	return nil
 }
@@ -121,13 +122,11 @@ func (p *portal) noticePage(r *http.Request, v *visit, n incident.Notice) (*noti
 		Language: string(n.Text.Language.Or()), Told: p.clock(n.Told), Offer: paragraphsOf(n.Offer), Count: countText(countOf(runsOf(n.Items)), "recording"),
 	}
 	t := n.Text
-	for k, text := range []string{t.Nature, t.Contact, t.Consequences, t.Measures, t.Advice} {
-		if text != "" {
-			page.Parts = append(page.Parts, noticeText{t.Headings[k], paragraphsOf(text)})
+	texts := [...]string{t.Nature, t.Contact, t.Consequences, t.Measures, t.Advice} // as Headings has them
+	for _, k := range []int{0, 2, 3, 4, 1} {                                        // whom to ask stands at the end
+		if texts[k] != "" {
+			page.Parts = append(page.Parts, noticeText{t.Headings[k], paragraphsOf(texts[k])})
 		}
-	}
-	if len(page.Parts) > 1 && t.Contact != "" { // whom to ask stands at the end
-		page.Parts = append(slices.Delete(page.Parts, 1, 2), page.Parts[1])
 	}
 	from := 0
 	if text := r.URL.Query().Get("from"); text != "" {

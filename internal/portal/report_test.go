@@ -64,7 +64,10 @@ func TestNotMine(t *testing.T) {
 		t.Fatalf("no banner leads to the notice: %s", page)
 	}
 	resp, page = anna.get(link[1])
-	want(t, resp, http.StatusOK, page, `<a href="/recordings/`+one.String()+`">`, "It concerns 1 recording of yours", "What happened", "Exactly which recordings")
+	want(t, resp, http.StatusOK, page, `<a href="/recordings/`+one.String()+`">`, "It concerns 1 recording of yours", "What happened", "What may come of it", "What was done", "What you can do", "Whom you can ask", "Exactly which recordings")
+	if n := strings.Count(page, "<h2>"); n != 5 {
+		t.Errorf("the notice has %d parts, want 5", n)
+	}
 	if strings.Contains(page, two.String()) || strings.Contains(page, "Something happened to recordings of yours") {
 		t.Error("the notice names another recording, or leads to itself")
 	}
