@@ -105,7 +105,8 @@ func (d *Desk) Cases(ctx context.Context, before store.IncidentCursor, limit int
 }
 
 // Case returns one; NotFound where there is none. What was altered of it reads
-// as such, and Check says more.
+// as such, and Check says more. Until it is assessed, its Assessment has no
+// Level, and is what the rows say (see Preset).
 func (d *Desk) Case(ctx context.Context, id hearkeep.IncidentID) (c Case, err error) {
 	err = d.Store.View(ctx, func(tx *store.Tx) error {
 		row, err := tx.Incidents.Incident(ctx, id)
@@ -115,7 +116,10 @@ func (d *Desk) Case(ctx context.Context, id hearkeep.IncidentID) (c Case, err er
 		if err != nil {
 			return err
 		}
-		c, err = d.view(ctx, tx, row)
+		if c, err = d.view(ctx, tx, row); err != nil || c.Assessment.Level != "" {
+			return err
+		}
+		c.Assessment, err = presetOf(ctx, tx, row, c.Clauses, c.Affected)
 		return err
 	})
 	if err != nil {

@@ -194,6 +194,9 @@ func TestPreset(t *testing.T) {
 	if diff := cmp.Diff(Assessment{Confidentiality: true, SealedOnly: true}, preset(id)); diff != "" {
 		t.Error(diff)
 	}
+	if diff := cmp.Diff(preset(id), b.theCase(id).Assessment); diff != "" {
+		t.Error(diff)
+	}
 	b.must(b.desk.Widen(t.Context(), id, Clause{Archive: open, Reason: "There was another."}))
 	if diff := cmp.Diff(Assessment{Confidentiality: true}, preset(id)); diff != "" {
 		t.Error(diff)

@@ -125,7 +125,11 @@ func (d *Desk) Preset(ctx context.Context, id hearkeep.IncidentID) (a Assessment
 		if err != nil {
 			return err
 		}
-		a, err = c.preset(ctx)
+		rows, err := tx.Incidents.Affected(ctx, id)
+		if err != nil {
+			return err
+		}
+		a, err = presetOf(ctx, tx, c.Incident, c.file.Clauses, rows)
 		return err
 	})
 	if err != nil {
@@ -134,11 +138,7 @@ func (d *Desk) Preset(ctx context.Context, id hearkeep.IncidentID) (a Assessment
 	return a, nil
 }
 
-func (c *docket) preset(ctx context.Context) (a Assessment, err error) {
-	rows, err := c.tx.Incidents.Affected(ctx, c.ID)
-	if err != nil {
-		return a, err
-	}
+func presetOf(ctx context.Context, tx *store.Tx, c store.Incident, clauses []Clause, rows []store.Affected) (a Assessment, err error) {
 	a.Confidentiality = len(rows) > 0
 	switch c.What {
 	case WhatFailed, "does not open", "foreign", WhatLedger:
@@ -153,12 +153,12 @@ func (c *docket) preset(ctx context.Context) (a Assessment, err error) {
 			continue
 		}
 		looked[row.Vault] = true
-		v, err := c.tx.Vaults.Vault(ctx, row.Vault)
+		v, err := tx.Vaults.Vault(ctx, row.Vault)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return a, err
 		}
 		a.Children = a.Children || err == nil && v.Kind == "child"
 	}
-	a.SealedOnly, err = sealedOnly(ctx, c.tx, c.file.Clauses)
+	a.SealedOnly, err = sealedOnly(ctx, tx, clauses)
 	return a, err
 }
