@@ -216,7 +216,7 @@ func (p *portal) assess(ctx context.Context, id hearkeep.IncidentID, given url.V
 	ticked := func(name string) bool { return given.Get(name) == "yes" }
 	a := incident.Assessment{
 		Confidentiality: ticked("confidentiality"), Integrity: ticked("integrity"), Availability: ticked("availability"),
-		Malicious: ticked("malicious"), Children: ticked("children"), SealedOnly: ticked("sealed"),
+		Malicious: ticked("malicious"), Unknown: ticked("unknown"), Children: ticked("children"), SealedOnly: ticked("sealed"),
 	}
 	for name, to := range map[string]*int{"sensitivity": &a.Sensitivity, "identification": &a.Identification} {
 		n, err := strconv.Atoi(given.Get(name))
