@@ -285,7 +285,7 @@ func (s *caseShown) tell(w io.Writer, now time.Time) {
 	row("reports", "%d", s.Reports)
 	row("concerns", "%d people, %s", s.People, countOf(s.Items, "recording"))
 	if s.Lost > 0 {
-		row("not whole", "%d entries of the ledger have lost their bodies: what they concerned is not known", s.Lost)
+		row("not whole", "%d entries of the ledger have lost their bodies, or were altered: what they concerned is not known", s.Lost)
 	}
 	for _, l := range s.Looked {
 		row("looked for", "%s", l)

@@ -64,6 +64,7 @@ func (h *history) write(e ledger.Entry) {
 		panic(err)
 	}
 	row := store.LedgerEntry{Seq: int64(len(h.entries)), Salt: make([]byte, 32), Body: body, Kind: string(e.Kind), At: e.At}
+	row.Leaf = ledger.Leaf(row.Salt, row.Body)
 	if e.Vault != nil {
 		row.Vault = *e.Vault
 	}

@@ -52,8 +52,8 @@ func gravity(how string) int {
 type Scope struct {
 	Affected []store.Affected // by account, vault, binding and number
 	// Lost counts entries of the ledger that may fall under the clauses and
-	// have lost their bodies to their clock, or speak of a vault that is not
-	// here: what they concerned is not known any more, and not in Affected.
+	// have lost their bodies to their clock, were altered, or speak of a vault
+	// that is not here: what they concerned is not known, and not in Affected.
 	Lost int
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -51,20 +50,19 @@ func (s *search) find(c Clause) ([]find, error) {
 	return found, err
 }
 
-// openings are what the entries of openings and disclosures name.
+// openings are what the entries of openings and disclosures name. A body that
+// is not what its leaf commits to was altered, and nothing in it is believed.
 func (s *search) openings(c Clause, of store.Opened) (found []find, err error) {
 	err = s.tx.Ledger.EachOpening(s.ctx, of, func(e store.LedgerEntry) error {
-		if e.Body == nil || e.Vault.IsZero() {
+		var body struct {
+			Vault hearkeep.VaultID `json:"vault"`
+			Items []hearkeep.Run   `json:"items"`
+		}
+		if e.Body == nil || ledger.Leaf(e.Salt, e.Body) != e.Leaf || json.Unmarshal(e.Body, &body) != nil || body.Vault != e.Vault {
 			if !c.Without {
 				s.lost++
 			}
 			return nil
-		}
-		var body struct {
-			Items []hearkeep.Run `json:"items"`
-		}
-		if err := json.Unmarshal(e.Body, &body); err != nil {
-			return fmt.Errorf("ledger entry %d: %w", e.Seq, err)
 		}
 		how := HowOpened
 		if e.Kind == string(ledger.KindDisclosed) {

@@ -11,10 +11,10 @@ import (
 // readable for somebody, or left: entries of the kinds "opened" and
 // "disclosed".
 type Openings interface {
-	// EachOpening calls fn with those that match, without Leaf and Salt, in no
-	// order; fn must not use the transaction. Entries that lost their bodies are
-	// among those of an account, a vault or a window, and not among those of an
-	// archive or a session, which stood there.
+	// EachOpening calls fn with those that match, in no order; fn must not use
+	// the transaction. Entries that lost their bodies are among those of an
+	// account, a vault or a window, and not among those of an archive or a
+	// session, which stood there.
 	EachOpening(ctx context.Context, of Opened, fn func(LedgerEntry) error) error
 	// OpeningsLost counts those in [from, to), zero for open, that lost their
 	// bodies: of an account, or of everybody where it is zero.

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"math"
 	"time"
 
@@ -22,31 +21,23 @@ func window(from, to time.Time) (since, until int64) {
 	return since, until
 }
 
-// selectOpening leaves out what nobody who looks for openings needs: there may
-// be very many.
-const selectOpening = "SELECT seq, body, kind, vault, account, at FROM ledger_entries "
-
-func scanOpening(row *sql.Rows) (e store.LedgerEntry, err error) {
-	return e, row.Scan(&e.Seq, &e.Body, &e.Kind, &e.Vault, &e.Account, scanTime{&e.At})
-}
-
 func (l ledger) EachOpening(ctx context.Context, of store.Opened, fn func(store.LedgerEntry) error) error {
 	since, until := window(of.From, of.To)
 	switch {
 	case !of.Archive.IsZero():
-		return each(ctx, l.tx, scanOpening, fn, selectOpening+`WHERE kind = 'disclosed' AND json_valid(CAST(body AS TEXT))
+		return each(ctx, l.tx, scanEntry, fn, selectEntry+`WHERE kind = 'disclosed' AND json_valid(CAST(body AS TEXT))
 			AND CAST(body AS TEXT) ->> '$.archive' = ?`, of.Archive.String())
 	case of.Session != "":
-		return each(ctx, l.tx, scanOpening, fn, selectOpening+`WHERE kind IN ('opened', 'disclosed') AND json_valid(CAST(body AS TEXT))
+		return each(ctx, l.tx, scanEntry, fn, selectEntry+`WHERE kind IN ('opened', 'disclosed') AND json_valid(CAST(body AS TEXT))
 			AND CAST(body AS TEXT) ->> '$.session' = ? AND +at >= ? AND +at < ?`, of.Session, since, until)
 	case !of.Account.IsZero():
-		return each(ctx, l.tx, scanOpening, fn, selectOpening+`INDEXED BY ledger_by_account WHERE account = ?
+		return each(ctx, l.tx, scanEntry, fn, selectEntry+`INDEXED BY ledger_by_account WHERE account = ?
 			AND kind IN ('opened', 'disclosed') AND at >= ? AND at < ?`, of.Account, since, until)
 	case !of.Vault.IsZero():
-		return each(ctx, l.tx, scanOpening, fn, selectOpening+`INDEXED BY ledger_by_vault WHERE vault = ?
+		return each(ctx, l.tx, scanEntry, fn, selectEntry+`INDEXED BY ledger_by_vault WHERE vault = ?
 			AND kind IN ('opened', 'disclosed') AND at >= ? AND at < ?`, of.Vault, since, until)
 	}
-	return each(ctx, l.tx, scanOpening, fn, selectOpening+`INDEXED BY ledger_openings
+	return each(ctx, l.tx, scanEntry, fn, selectEntry+`INDEXED BY ledger_openings
 		WHERE kind IN ('opened', 'disclosed') AND at >= ? AND at < ?`, since, until)
 }
 
