@@ -27,6 +27,7 @@ Examples:
   hearkeep check --keep ./keep                read back everything; name what is damaged
   hearkeep backup --to DIR --keys-to DIR2     a copy that counts once it was read back (docs/backup.md)
   hearkeep demo                               a made-up household that really spoke, to look around in
+  hearkeep incident drill                     a wrong hand-over on made-up people: who is told what, and when
 
 Settings: every flag is also a key of the file given with --config, and an
 environment variable: --log-level is log-level and HEARKEEP_LOG_LEVEL. What asks
