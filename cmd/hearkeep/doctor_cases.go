@@ -43,7 +43,11 @@ func (d *doctor) cases(ctx context.Context, st store.Store) {
 	case left <= 0:
 		d.problem("cases", desk, "%s open, and the time to notify the authority is over since %s.", countOf(look.Open, "case"), look.Due.Local().Format(time.DateTime))
 	default:
-		d.problem("cases", desk, "%s open: the authority is to be notified by %s, or that is to be decided with reasons; %d hours are left.",
+		say := d.note
+		if left <= 24*time.Hour {
+			say = d.problem
+		}
+		say("cases", desk, "%s open: the authority is to be notified by %s, or that is to be decided with reasons; %d hours are left.",
 			countOf(look.Open, "case"), look.Due.Local().Format(time.DateTime), int(left.Hours()))
 	}
 }
