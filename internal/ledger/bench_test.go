@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -114,11 +115,13 @@ func BenchmarkLedger(b *testing.B) {
 		}
 	})
 	b.Run("verify", func(b *testing.B) {
+		most := peak(b)
 		for range b.N {
 			if err := log.Verify(b.Context()); err != nil {
 				b.Fatal(err)
 			}
 		}
+		b.ReportMetric(float64(most())/(1<<20), "MiB-more-heap")
 		each := b.Elapsed().Seconds() / float64(b.N)
 		b.ReportMetric(float64(size)/each, "entries/s")
 		b.ReportMetric(each/read.Seconds(), "x-bare-read")
@@ -130,6 +133,35 @@ func BenchmarkLedger(b *testing.B) {
 			}
 		}
 	})
+}
+
+// peak samples the heap until it is asked by how much it grew at most.
+func peak(b *testing.B) func() uint64 {
+	b.Helper()
+	runtime.GC()
+	var now runtime.MemStats
+	runtime.ReadMemStats(&now)
+	before, most := now.HeapAlloc, uint64(0)
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for tick := time.NewTicker(20 * time.Millisecond); ; {
+			select {
+			case <-done:
+				tick.Stop()
+				return
+			case <-tick.C:
+				var at runtime.MemStats
+				runtime.ReadMemStats(&at)
+				most = max(most, at.HeapAlloc-min(at.HeapAlloc, before))
+			}
+		}
+	}()
+	return func() uint64 {
+		close(done)
+		<-ended
+		return most
+	}
 }
 
 // bareTable inserts the same bodies, and as many hashes, one row a statement,
