@@ -271,9 +271,12 @@ func (s *caseShown) tell(w io.Writer, now time.Time) {
 	t := table(w, "CASE", s.ID.String())
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	row("what", "%s", printable(s.What))
-	row("state", "%s, since %s", s.State, minute(s.Aware))
-	row("due", "%s (%s)", minute(s.Due), s.left(now))
-	if !s.TellBy.IsZero() {
+	row("state", "%s", s.State)
+	row("aware", "%s", minute(s.Aware))
+	if s.Closed.IsZero() {
+		row("due", "%s (%s)", minute(s.Due), s.left(now))
+	}
+	if !s.TellBy.IsZero() && s.People > 0 {
 		row("people are told", "at %s at the latest", minute(s.TellBy))
 	}
 	if s.Severity != "" {
@@ -283,7 +286,11 @@ func (s *caseShown) tell(w io.Writer, now time.Time) {
 		row("authority", "to be notified: %s; notifications made: %d", s.Notify, s.Phase)
 	}
 	row("reports", "%d", s.Reports)
-	row("concerns", "%d people, %s", s.People, countOf(s.Items, "recording"))
+	people := "1 person"
+	if s.People != 1 {
+		people = fmt.Sprintf("%d people", s.People)
+	}
+	row("concerns", "%s, %s", people, countOf(s.Items, "recording"))
 	if s.Lost > 0 {
 		row("not whole", "%d entries of the ledger have lost their bodies, or were altered: what they concerned is not known", s.Lost)
 	}

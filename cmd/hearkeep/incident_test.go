@@ -54,7 +54,7 @@ func TestCasesAtTheTerminal(t *testing.T) {
 		t.Errorf("list: %s", out)
 	}
 	out := incident(0, "show", id[:6])
-	for _, want := range []string{"CASE", id, "archive " + archive[1], "handed over", "1-2", "not yet", "acknowledged", "frozen", "concerns         1 people, 2 recordings"} {
+	for _, want := range []string{"CASE", id, "archive " + archive[1], "handed over", "1-2", "not yet", "acknowledged", "frozen", "1 person, 2 recordings"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("show does not say %q:\n%s", want, out)
 		}
