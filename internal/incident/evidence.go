@@ -152,7 +152,7 @@ func holdersOf(ctx context.Context, tx *store.Tx, id hearkeep.VaultID) ([]hearke
 }
 
 // archiveIn finds which archive a text names: its id, or a receipt of this
-// keep that it was handed over. Zero for none.
+// keep that it was handed over, as a text, a page or an address. Zero for none.
 func (d *Desk) archiveIn(text string) hearkeep.ArchiveID {
 	bare := strings.ToLower(strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" \n-:", r) {
@@ -163,11 +163,11 @@ func (d *Desk) archiveIn(text string) hearkeep.ArchiveID {
 	if id, err := hearkeep.ParseID[hearkeep.ArchiveID](bare); err == nil {
 		return id
 	}
-	proof, err := ledger.ParseProof([]byte(text + "\n"))
+	receipt, err := ledger.ReadReceipt([]byte(text + "\n"))
 	if err != nil {
 		return hearkeep.ArchiveID{}
 	}
-	proven, err := d.Ledger.Check(proof)
+	proven, err := d.Ledger.Check(receipt.Proof) // what it says its key is does not count
 	if err != nil || proven.Entry.Kind != ledger.KindDisclosed || proven.Entry.Archive == nil {
 		return hearkeep.ArchiveID{}
 	}

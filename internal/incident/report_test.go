@@ -138,6 +138,10 @@ func TestEvidence(t *testing.T) {
 		b.must(err)
 		return string(p.Text())
 	}
+	handed, err := b.home.Ledger.Proof(t.Context(), seq)
+	b.must(err)
+	link, err := ledger.Receipt{Proof: handed}.Link()
+	b.must(err)
 	bound := int64(-1)
 	entries, err := b.home.Ledger.Entries(t.Context(), hearkeep.VaultID{}, 0, 1000)
 	b.must(err)
@@ -161,6 +165,7 @@ func TestEvidence(t *testing.T) {
 		{"an archive's id, as it was copied", byForm("  "+strings.ToUpper(archive.String()[:16])+" - "+archive.String()[16:]+"\r\n", ""), []hearkeep.VaultID{anna.Vault}},
 		{"an archive, signed in", portal(Filing{Archive: archive}), []hearkeep.VaultID{anna.Vault}},
 		{"the receipt of a hand-over", byForm(proof(seq), ""), []hearkeep.VaultID{anna.Vault}},
+		{"the address of such a receipt", byForm("https://keep.example/verify#"+link, ""), []hearkeep.VaultID{anna.Vault}},
 		{"by mail", Filing{What: WhatNotMine, Via: hearkeep.ReportMail, Receipt: proof(other)}, []hearkeep.VaultID{bert.Vault}},
 		{"one's own recording", portal(Filing{Recording: his.ID}), []hearkeep.VaultID{bert.Vault}},
 		{"one's own device", portal(Filing{Binding: his.Binding}), []hearkeep.VaultID{bert.Vault}},
