@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -223,8 +224,8 @@ func (w written) tampered(t *testing.T, rng *rand.Rand) (paths []string) {
 			}
 			bad := altered(rng, good)
 			if strings.HasSuffix(path, ".html") { // what a page says besides is not what is verified
-				at := bytes.Index(good, []byte("<pre"))
-				bad = append(bytes.Clone(good[:at+16]), altered(rng, good[at+16:])...)
+				from, to := bytes.Index(good, []byte(`<pre id="proof">`))+len(`<pre id="proof">`), bytes.Index(good, []byte("</pre>"))
+				bad = slices.Concat(good[:from], altered(rng, good[from:to]), good[to:])
 			}
 			if !bytes.Equal(bad, good) {
 				paths = append(paths, w.put(t, fmt.Sprintf("bad-%d-%s", n, filepath.Base(path)), bad))

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/big"
 	"strings"
+	"unicode/utf8"
 )
 
 // What bounds a receipt, and how its address and its page begin.
@@ -46,8 +47,8 @@ func ReadReceipt(data []byte) (Receipt, error) {
 // parsePage finds the receipt in an HTML page. What else the page says is not
 // looked at.
 func parsePage(html []byte) (Receipt, error) {
-	if len(html) > maxPage {
-		return Receipt{}, fmt.Errorf("%w: it is too long", ErrMalformed)
+	if len(html) > maxPage || !utf8.Valid(html) {
+		return Receipt{}, fmt.Errorf("%w: it is too long, or not text", ErrMalformed)
 	}
 	text, err := onlyIn(string(html), pageText, "</pre>")
 	if err != nil {
