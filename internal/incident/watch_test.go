@@ -361,6 +361,28 @@ func TestALedgerThatIsNotTheOneFollowed(t *testing.T) {
 	w.want(t, incident.WhatLedger)
 }
 
+// An entry whose row was altered is reported, and stops nothing: what comes
+// after it is followed.
+func TestAnAlteredEntryDoesNotStopTheFollowing(t *testing.T) {
+	for _, body := range []string{"{", `{"kind":"opened","at":"2026-11-22T12:00:00Z","role":"keyholder"}`, ""} {
+		w := newWatched(t)
+		anna := w.Person(t, "Anna")
+		w.want(t)
+		w.write(t, opened(anna, anna.Who.Session(), time.Now(), run(anna, 1, 1)))
+		w.SQL(t, "UPDATE ledger_entries SET body = ? WHERE seq = (SELECT max(seq) FROM ledger_entries)", either(body))
+		w.write(t, opened(anna, "0123456789abcdef", time.Now(), run(anna, 1, 1)))
+		w.want(t, incident.WhatSession, incident.WhatLedger)
+	}
+}
+
+// either is a text as bytes, and nothing where it is empty.
+func either(body string) any {
+	if body == "" {
+		return nil
+	}
+	return []byte(body)
+}
+
 // A token that comes and goes between two networks is a copy; one that moves
 // is not, nor is a home with both protocols.
 func TestATokenInTwoPlaces(t *testing.T) {
