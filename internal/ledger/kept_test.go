@@ -235,19 +235,35 @@ func TestHeadIsKeptAsPromised(t *testing.T) {
 	must(t, f.log.Verify(ctx))
 }
 
+// Of a long file the newest half stays, and of the days before one line each.
 func TestLongFileIsThinned(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	for range 2100 {
-		f.grow(t, 1)
-		must(t, f.log.Keep(ctx))
+	f.grow(t, 3)
+	must(t, f.log.Keep(ctx))
+	f.grow(t, 2)
+	must(t, f.log.Keep(ctx))
+	data, err := os.ReadFile(f.kept())
+	must(t, err)
+	first, newest, _ := bytes.Cut(data, []byte("\n"))
+	const begin = len(`{"at":"`)
+	end := begin + bytes.IndexByte(first[begin:], '"')
+	var long []byte
+	for i := range 2100 { // ten lines a day
+		at := time.Date(2026, 1, 1, i%10, 0, 0, 0, time.UTC).AddDate(0, 0, i/10)
+		long = append(append(append(append(long, first[:begin]...), at.Format(time.RFC3339)...), first[end:]...), '\n')
 	}
+	must(t, os.WriteFile(f.kept(), append(long, newest...), 0o600))
 	must(t, f.restart(t))
 	lines, err := f.log.Kept()
 	must(t, err)
-	if len(lines) < 1024 || len(lines) > 1030 || lines[len(lines)-1].Size != 2100 || lines[0].Size != 1 {
-		t.Errorf("got %d lines from %d to %d, want about half, from the first to the newest", len(lines), lines[0].Size, lines[len(lines)-1].Size)
+	// The newest 1,024, one each of the 108 days before, and the very first.
+	if n := len(lines); n < 1024+107 || n > 1024+110 || lines[n-1].Size != 5 || !lines[0].At.Equal(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("got %d lines from %v to entry %d", n, lines[0].At, lines[n-1].Size)
 	}
+	f.grow(t, 1)
+	must(t, f.log.Keep(ctx))
 	must(t, f.restart(t))
+	must(t, f.log.Verify(ctx))
 }
 
 func TestRestoredLogGoesOnUnderAnotherOrigin(t *testing.T) {
