@@ -7,8 +7,11 @@
 //
 // It promises that an entry is on the disk when Write returns, that the tree
 // only grows, and that a log whose entries do not lead to its signed
-// checkpoint is refused at start. It refuses words: an Entry has no field for
-// what was said.
+// checkpoint, or to any that is kept outside of the database, is refused at
+// start. A restored log goes on under a new origin. It refuses words: an Entry
+// has no field for what was said.
+//
+// docs/ledger.md has the formats in which the log, and proofs of it, leave.
 package ledger
 
 import (
