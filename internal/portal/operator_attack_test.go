@@ -40,7 +40,7 @@ func TestTheDeskHasNobodysHands(t *testing.T) {
 	}
 	_, page := m.operator.get(m.at)
 	may := []string{"way", "kind", "of", "from", "to", "reason", "reasons", "offer", "account", "reach", "language", "confidentiality", "integrity", "availability",
-		"sensitivity", "identification", "malicious", "children", "sealed", "nature", "consequences", "measures", "why", "notify", "conclusion", "do"}
+		"sensitivity", "identification", "malicious", "unknown", "children", "sealed", "nature", "consequences", "measures", "why", "notify", "conclusion", "do"}
 	for _, name := range fieldsOf(page) {
 		if !slices.Contains(may, name) {
 			t.Errorf("a form of the case takes %q", name)
