@@ -214,8 +214,13 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store",
 			"Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
 		}
-		if strings.HasPrefix(row.pattern, "/static/") {
+		switch {
+		case strings.HasPrefix(row.pattern, "/static/"):
 			want["Cache-Control"] = "no-cache"
+		case strings.HasSuffix(row.pattern, "/entries"): // a file that is downloaded
+			want["Cache-Control"] = "private, no-store"
+		case row.pattern == "/verify": // stricter: nothing is asked of anybody
+			want["Content-Security-Policy"] = verifyPolicy
 		}
 		for name, value := range want {
 			if got.Header.Get(name) != value {
