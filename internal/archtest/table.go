@@ -56,7 +56,7 @@ func rows() []row {
 // real SQLite and real files rather than on imitations. A room above or beside
 // theirs they may not.
 func testMay(room string) []string {
-	may := testHelpers()
+	may := append(testHelpers(), testsAlso(room)...)
 	for next := []string{room}; len(next) > 0; next = next[1:] {
 		if r := rowOf(next[0]); r != nil {
 			next = append(next, r.may...)
@@ -64,6 +64,14 @@ func testMay(room string) []string {
 		}
 	}
 	return may
+}
+
+// testsAlso is what a room's tests may import besides, with the reason.
+func testsAlso(room string) []string {
+	if room == "incident" { // watches what people do in a whole keep: they sign in, listen, hand over
+		return []string{"identity", "vault"}
+	}
+	return nil
 }
 
 func testHelpers() []string {

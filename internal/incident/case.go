@@ -32,6 +32,13 @@ const (
 	StepClosed       = "closed"
 )
 
+// The rows that a case is shown with, for pages, which read no store.
+type (
+	Affected = store.Affected
+	Sent     = store.Communication
+	Cursor   = store.IncidentCursor
+)
+
 // Summary is a case in the list.
 type Summary struct {
 	ID       hearkeep.IncidentID

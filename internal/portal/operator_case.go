@@ -12,7 +12,6 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/incident"
-	"github.com/hearkeep/hearkeep/internal/store"
 )
 
 // casePage is one case: ids, counts, times, and what was written to the desk.
@@ -288,8 +287,8 @@ func (page *casePage) Counted(people, items int) string {
 // Folk is a number of people.
 func (page *casePage) Folk(n int) string { return peopleText(n) }
 
-func howsOf(rows []store.Affected) []howView {
-	by := map[string][]store.Affected{}
+func howsOf(rows []incident.Affected) []howView {
+	by := map[string][]incident.Affected{}
 	for _, row := range rows {
 		by[row.How] = append(by[row.How], row)
 	}
@@ -306,7 +305,7 @@ func howsOf(rows []store.Affected) []howView {
 	return out
 }
 
-func (p *portal) affectedView(a store.Affected) affectedView {
+func (p *portal) affectedView(a incident.Affected) affectedView {
 	v := affectedView{
 		Account: a.Account.String(), Vault: a.Vault.String(), Binding: a.Binding.String(), Numbers: numbersText(a.Run),
 		How: a.How, At: p.clock(a.At), Entry: "rows", Told: p.clockOf(a.Told),
@@ -383,7 +382,7 @@ func (p *portal) filedView(f incident.Reported) filedView {
 	return v
 }
 
-func (p *portal) sentView(l store.Communication) sentView {
+func (p *portal) sentView(l incident.Sent) sentView {
 	v := sentView{To: l.Account.String(), Kind: l.Kind, Topic: l.Topic, State: l.State, At: p.clock(l.At), Ended: p.clockOf(l.Ended), Failed: l.State == "failed"}
 	if l.Account.IsZero() {
 		v.To = "a recipient, or a reporter"

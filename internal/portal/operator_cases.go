@@ -10,7 +10,6 @@ import (
 
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/incident"
-	"github.com/hearkeep/hearkeep/internal/store"
 )
 
 // caseLine is a case in a list.
@@ -64,7 +63,7 @@ func (p *portal) cases(w http.ResponseWriter, r *http.Request) error {
 }
 
 // caseCursor reads a place in the list, as casesPage.Older writes it.
-func caseCursor(text string) (at store.IncidentCursor, ok bool) {
+func caseCursor(text string) (at incident.Cursor, ok bool) {
 	if text == "" {
 		return at, true
 	}
@@ -187,7 +186,7 @@ func (p *portal) next(c incident.Case) *nextAct {
 }
 
 // untold counts people who are affected and were not told.
-func untold(rows []store.Affected) int {
+func untold(rows []incident.Affected) int {
 	all := map[hearkeep.AccountID]bool{}
 	for _, row := range rows {
 		if row.Told.IsZero() {

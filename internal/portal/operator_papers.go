@@ -15,7 +15,6 @@ import (
 	"github.com/hearkeep/hearkeep"
 	"github.com/hearkeep/hearkeep/internal/incident"
 	"github.com/hearkeep/hearkeep/internal/incident/papers"
-	"github.com/hearkeep/hearkeep/internal/store"
 )
 
 // paperPage shows a document as a page, with the files that it can be had as.
@@ -214,7 +213,7 @@ func (p *portal) registered(ctx context.Context) (all []incident.Case, on papers
 	if on, err = p.basis(ctx); err != nil {
 		return nil, on, err
 	}
-	var at store.IncidentCursor
+	var at incident.Cursor
 	for {
 		some, err := p.Incidents.Cases(ctx, at, casesAPage)
 		if err != nil {
@@ -226,7 +225,7 @@ func (p *portal) registered(ctx context.Context) (all []incident.Case, on papers
 				return nil, on, err
 			}
 			all = append(all, c)
-			at = store.IncidentCursor{AwareAt: s.AwareAt, ID: s.ID}
+			at = incident.Cursor{AwareAt: s.AwareAt, ID: s.ID}
 		}
 		if len(some) < casesAPage {
 			return all, on, nil
