@@ -35,6 +35,7 @@ type Communication struct {
 	Measures     string
 	Advice       string
 	Headings     [5]string // of Nature to Advice, in that language
+	Which        string    // where to see which recordings; for the letter, since a page shows them
 }
 
 // letter is the communication as it is sent.
@@ -44,7 +45,7 @@ func (c Communication) letter() hearkeep.Letter {
 	}
 	return hearkeep.Letter{
 		Topic: topicTold, Subject: c.Subject, Language: c.Language, Aloud: true,
-		Text: paragraphs(part(c.Headings[0], c.Nature), part(c.Headings[2], c.Consequences),
+		Text: paragraphs(part(c.Headings[0], paragraphs(c.Nature, c.Which)), part(c.Headings[2], c.Consequences),
 			part(c.Headings[3], c.Measures), part(c.Headings[4], c.Advice), part(c.Headings[1], c.Contact)),
 	}
 }
@@ -70,7 +71,7 @@ func (d *Desk) communication(l hearkeep.Language, t telling) Communication {
 	w := textsIn(l)
 	fill := d.filler(w, "aware", t.AwareAt, "at", t.At, "case", t.Incident, "measures", t.Measures,
 		"contact", d.Controller.Contact, "authority", d.Controller.Authority)
-	c := Communication{Language: l.Or(), Subject: w.toldSubject, Headings: w.headings}
+	c := Communication{Language: l.Or(), Subject: w.toldSubject, Headings: w.headings, Which: w.list}
 	if t.Again {
 		c.Subject = w.againSubject
 	}
@@ -81,7 +82,7 @@ func (d *Desk) communication(l hearkeep.Language, t telling) Communication {
 	c.Nature = fill(paragraphs(
 		sentences(w.aware, only(t.Again, w.again), w.source(t.What), only(!t.At.IsZero() && t.AwareAt.Sub(t.At) >= time.Minute, w.began)),
 		only(noise, w.handedSealed), only(handed && !noise, w.handed), only(has(HowOpened), w.opened),
-		only(has(HowReach), w.reach), only(has(HowKept), w.kept), w.list))
+		only(has(HowReach), w.reach), only(has(HowKept), w.kept)))
 	c.Consequences = fill(paragraphs(only(heard, w.mayHear), only(has(HowReach) && !heard, w.mayHave),
 		only(has(HowKept), w.mayKept), only(noise && !heard && !has(HowReach) && !has(HowKept), w.mayNothing)))
 	c.Measures = fill(paragraphs(only(t.Frozen, w.wasFrozen), only(t.Attested, w.wasAttested),

@@ -72,7 +72,7 @@ func german() texts {
 		wasAttested:  "Wer es bekommen hat, hat schriftlich bestätigt, dass es mit allen Kopien gelöscht ist.",
 		wasWritten:   "Jeder Schritt des Falls steht in einem Protokoll, das niemand unbemerkt ändern kann. Was Sie betrifft, steht in Ihrer Liste, wer Ihre Aufnahmen geöffnet hat.",
 		wasOperator:  "Wer dieses Hearkeep betreibt, fügt hinzu:\n{measures}",
-		doLook:       "Melden Sie sich an und sehen Sie nach, welche Aufnahmen betroffen sind. Sie wissen am besten, was darin gesagt wurde.",
+		doLook:       "Sehen Sie nach, welche Aufnahmen betroffen sind. Sie wissen am besten, was darin gesagt wurde.",
 		doWords:      "Wenn ein Passwort, eine Nummer oder eine Adresse genannt wurde, ändern Sie sie oder achten Sie darauf. Seien Sie vorsichtig bei Anrufen und Nachrichten von Leuten, die mehr über Sie wissen, als sie sollten.",
 		doKeys:       "Beenden Sie Ihre anderen Sitzungen, ändern Sie Ihre Passphrase und sehen Sie nach, auf welchen Wegen man sich bei Ihrem Konto anmelden kann und welche Programme Zugang haben.",
 		doKept:       "Sehen Sie nach, wo das Gerät steht und welchem Tresor es zugeordnet ist. Was nicht von Ihnen ist, hören Sie bitte nicht an, sondern melden Sie es.",

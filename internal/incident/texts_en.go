@@ -72,7 +72,7 @@ func english() texts {
 		wasAttested:  "Whoever received it has confirmed in writing that it is deleted, with all copies.",
 		wasWritten:   "Every step of the case is recorded in a ledger that cannot be changed unnoticed. What concerns you stands in your list of who opened your recordings.",
 		wasOperator:  "Whoever runs this Hearkeep adds:\n{measures}",
-		doLook:       "Sign in and look which recordings are concerned. You know best what was said in them.",
+		doLook:       "Look which recordings are concerned. You know best what was said in them.",
 		doWords:      "If a password, a number or an address was said, change it or keep an eye on it. Be wary of calls and messages from people who know more about you than they should.",
 		doKeys:       "End your other sessions, change your passphrase, and look which ways of signing in and which programs your account has.",
 		doKept:       "Look where the device stands and which vault it is bound to. What is not yours, please leave unheard, and report it.",

@@ -72,7 +72,7 @@ func spanish() texts {
 		wasAttested:  "Quien lo recibió ha confirmado por escrito que está borrado, con todas las copias.",
 		wasWritten:   "Cada paso del caso consta en un registro que no se puede cambiar sin que se note. Lo que le afecta está en su lista de quién abrió sus grabaciones.",
 		wasOperator:  "Quien gestiona este Hearkeep añade:\n{measures}",
-		doLook:       "Inicie sesión y mire qué grabaciones están afectadas. Usted sabe mejor que nadie lo que se dijo en ellas.",
+		doLook:       "Mire qué grabaciones están afectadas. Usted sabe mejor que nadie lo que se dijo en ellas.",
 		doWords:      "Si se dijo una contraseña, un número o una dirección, cámbielo o vigílelo. Desconfíe de llamadas y mensajes de personas que saben de usted más de lo que deberían.",
 		doKeys:       "Cierre sus otras sesiones, cambie su frase de contraseña y mire de qué maneras se puede entrar en su cuenta y qué programas tienen acceso.",
 		doKept:       "Mire dónde está el aparato y a qué cofre está vinculado. Lo que no sea suyo, le rogamos que no lo escuche y que nos avise.",

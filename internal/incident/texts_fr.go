@@ -72,7 +72,7 @@ func french() texts {
 		wasAttested:  "La personne qui l’a reçu a confirmé par écrit que tout est supprimé, avec toutes les copies.",
 		wasWritten:   "Chaque étape du dossier est inscrite dans un registre qui ne peut pas être modifié sans que cela se voie. Ce qui vous concerne figure dans votre liste des ouvertures de vos enregistrements.",
 		wasOperator:  "La personne qui gère ce Hearkeep ajoute :\n{measures}",
-		doLook:       "Connectez-vous et regardez quels enregistrements sont concernés. Vous savez mieux que personne ce qui y a été dit.",
+		doLook:       "Regardez quels enregistrements sont concernés. Vous savez mieux que personne ce qui y a été dit.",
 		doWords:      "Si un mot de passe, un numéro ou une adresse y a été prononcé, changez-le ou surveillez-le. Méfiez-vous des appels et des messages de personnes qui en savent plus sur vous qu’elles ne le devraient.",
 		doKeys:       "Mettez fin à vos autres sessions, changez votre phrase de passe, et vérifiez par quels moyens on peut se connecter à votre compte et quels programmes y ont accès.",
 		doKept:       "Regardez où se trouve l’appareil et à quel coffre il est rattaché. Ce qui n’est pas de vous, merci de ne pas l’écouter et de le signaler.",

@@ -72,7 +72,7 @@ func italian() texts {
 		wasAttested:  "Chi l’ha ricevuto ha confermato per iscritto che è cancellato, con tutte le copie.",
 		wasWritten:   "Ogni passo del caso è scritto in un registro che nessuno può cambiare senza che si noti. Ciò che la riguarda è nel suo elenco di chi ha aperto le sue registrazioni.",
 		wasOperator:  "Chi gestisce questo Hearkeep aggiunge:\n{measures}",
-		doLook:       "Effettui l’accesso e guardi quali registrazioni sono interessate. Lei sa meglio di tutti che cosa vi è stato detto.",
+		doLook:       "Guardi quali registrazioni sono interessate. Lei sa meglio di tutti che cosa vi è stato detto.",
 		doWords:      "Se sono stati detti una password, un numero o un indirizzo, li cambi o li tenga d’occhio. Diffidi di telefonate e messaggi di persone che sanno di lei più di quanto dovrebbero.",
 		doKeys:       "Chiuda le altre sessioni, cambi la sua passphrase e guardi in quali modi si può accedere al suo account e quali programmi vi hanno accesso.",
 		doKept:       "Guardi dove si trova il dispositivo e a quale cassaforte è associato. Ciò che non è suo, la preghiamo di non ascoltarlo e di segnalarlo.",

@@ -72,7 +72,7 @@ func dutch() texts {
 		wasAttested:  "Wie het heeft gekregen, heeft schriftelijk bevestigd dat het met alle kopieën is gewist.",
 		wasWritten:   "Elke stap van de zaak staat in een logboek dat niemand ongemerkt kan veranderen. Wat u aangaat, staat in uw lijst van wie uw opnamen heeft geopend.",
 		wasOperator:  "Wie dit Hearkeep beheert, voegt toe:\n{measures}",
-		doLook:       "Meld u aan en kijk om welke opnamen het gaat. U weet het best wat erin is gezegd.",
+		doLook:       "Kijk om welke opnamen het gaat. U weet het best wat erin is gezegd.",
 		doWords:      "Is er een wachtwoord, een nummer of een adres genoemd, verander het of let erop. Wees voorzichtig met telefoontjes en berichten van mensen die meer van u weten dan zou moeten.",
 		doKeys:       "Beëindig uw andere sessies, verander uw wachtwoordzin en kijk op welke manieren men zich bij uw account kan aanmelden en welke programma’s toegang hebben.",
 		doKept:       "Kijk waar het apparaat staat en aan welke kluis het is gekoppeld. Luister alstublieft niet naar wat niet van u is, maar meld het.",
