@@ -315,6 +315,9 @@ func reportHash(secret string) [32]byte { return sha256.Sum256([]byte("report " 
 type Status struct {
 	Report   hearkeep.ReportID
 	What     string
+	Spoken   bool // at a door of theirs
+	Vault    hearkeep.VaultID
+	Item     hearkeep.RecordingID // which recording was reported; zero for something else
 	At       time.Time
 	Answered time.Time
 	Closed   time.Time
@@ -405,7 +408,10 @@ func (d *Desk) reportsOf(ctx context.Context, tx *store.Tx, account hearkeep.Acc
 
 // status is a report with the steps of its case that its reporter may know.
 func (d *Desk) status(ctx context.Context, tx *store.Tx, row store.Report, l hearkeep.Language) (Status, error) {
-	s := Status{Report: row.ID, What: row.What, At: row.At, Answered: row.Answered, Closed: row.Closed}
+	s := Status{
+		Report: row.ID, What: row.What, Spoken: row.Via == hearkeep.ReportVoice, Vault: row.Vault, Item: row.Recording,
+		At: row.At, Answered: row.Answered, Closed: row.Closed,
+	}
 	if row.Incident.IsZero() {
 		return s, nil
 	}

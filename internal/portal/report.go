@@ -137,10 +137,19 @@ type reportedView struct {
 	Closed *clock
 	Frozen bool
 	Steps  []string
+	Link   string // to the recording that was reported; empty for something else
+	Spoken bool   // at a door, where nobody could say which recording
 }
 
 func (p *portal) reportedView(s incident.Status) reportedView {
-	return reportedView{s.Report.String(), reportText(s.What), p.clock(s.At), p.clockOf(s.Closed), s.Frozen && s.Closed.IsZero(), s.Steps}
+	view := reportedView{
+		ID: s.Report.String(), What: reportText(s.What), At: p.clock(s.At), Closed: p.clockOf(s.Closed), Frozen: s.Frozen && s.Closed.IsZero(),
+		Steps: s.Steps, Spoken: s.Spoken,
+	}
+	if !s.Item.IsZero() {
+		view.Link = "/recordings/" + s.Item.String() + "?of=" + s.Vault.String()
+	}
+	return view
 }
 
 // reportText is what a report says.

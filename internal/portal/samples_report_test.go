@@ -19,6 +19,8 @@ func reportSamples(wrong *problem) []sample {
 	steps := []string{"A case was opened.", "You were answered.", "What it concerns was frozen.", nasty}
 	text := []string{"Thank you for telling us. Your report came in on 3 May 2026, 14:32 (UTC).", nasty + "\n" + strings.Repeat("x", 200)}
 	status := reportedView{ID: id, What: "Something that is not yours", At: at(day0), Frozen: true, Steps: steps}
+	status.Link = "/recordings/" + id
+	spoken := reportedView{ID: strings.Repeat("2d", 16), What: status.What, At: at(day0), Steps: steps[:1], Spoken: true}
 	closed := status
 	closed.ID = strings.Repeat("1e", 16)
 	closed.Closed, closed.Frozen, closed.Steps = due(72*time.Hour), false, nil
@@ -69,7 +71,7 @@ func reportSamples(wrong *problem) []sample {
 		{"notmine", "notmine", about},
 		{"notmine-wrong", "notmine", &one},
 		{"notmine-archive", "notmine", &notMinePage{frame: framed("Report something", ""), To: "/reports/new", Back: "/reports", BackTo: "Your reports", Archive: true, Evidence: id}},
-		{"reports", "reports", &reportsPage{frame: framed("Your reports", "opened"), Done: text, Reports: []reportedView{status, closed}}},
+		{"reports", "reports", &reportsPage{frame: framed("Your reports", "opened"), Done: text, Reports: []reportedView{status, spoken, closed}}},
 		{"reports-none", "reports", &reportsPage{frame: framed("Your reports", "opened")}},
 		{"notices", "notices", &noticesPage{frame: framed("What you should know", "opened"), Notices: []noticeView{{id, nasty, at(day0), "1,700 recordings", true}, {strings.Repeat("1e", 16), "Your recordings", at(day0), "1 recording", false}}}},
 		{"notices-none", "notices", &noticesPage{frame: framed("What you should know", "opened")}},
