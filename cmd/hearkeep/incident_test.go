@@ -115,7 +115,7 @@ func TestIncidentDrill(t *testing.T) {
 		d := (&house{server: &server{}}).desk(t)
 		d.env = []string{"TMPDIR=" + d.dir}
 		var r drillResult
-		must(t, json.Unmarshal([]byte(d.run(0, "", append([]string{"incident", "drill", "--json", "--out", filepath.Join(d.dir, "out")}, form...)...)), &r))
+		must(t, json.Unmarshal([]byte(d.run(0, "", append([]string{"incident", "drill", "--json", "--target", "1h", "--out", filepath.Join(d.dir, "out")}, form...)...)), &r))
 		if !r.Met || r.Total <= 0 || len(r.Steps) < 10 {
 			t.Errorf("%v: got %+v", form, r)
 		}

@@ -235,9 +235,12 @@ func TestMatrixShows(t *testing.T) {
 	t.Logf("%d calls: %v", m.calls, m.counted)
 }
 
+// stale reports whether the sessions of this town soon count as fresh no more.
+func (m *matrix) stale() bool { return time.Since(m.built) >= identity.StepUpLife/2 }
+
 // ages builds another town before the sessions of this one are stale.
 func (m *matrix) ages() bool {
-	if time.Since(m.built) < identity.StepUpLife/2 {
+	if !m.stale() {
 		return false
 	}
 	m.town, m.planned = newTown(m.t), nil

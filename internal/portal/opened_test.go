@@ -257,13 +257,17 @@ func (d *diary) read() (lines []string) {
 	return lines
 }
 
+// patience is how long a test waits for what comes by itself before it says
+// that it never came.
+const patience = time.Minute
+
 // does checks that what is done writes these entries and no other.
 func (d *diary) does(what string, do func(), want ...string) {
 	d.t.Helper()
 	d.skip()
 	do()
 	got := d.read()
-	for wait := 0; len(got) < len(want) && wait < 100; wait++ { // what ends after its answer was sent
+	for deadline := time.Now().Add(patience); len(got) < len(want) && time.Now().Before(deadline); { // what ends after its answer was sent
 		time.Sleep(20 * time.Millisecond)
 		got = append(got, d.read()...)
 	}
@@ -419,11 +423,10 @@ func TestWhoOpenedIsAll(t *testing.T) {
 	d.does("a sealed archive that is made", func() {
 		to = p.asks(hearkeep.RequestPortability)
 		p.post(to+"/sealed", nil)
-		for range 200 {
+		for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 			if _, page := p.get(to); strings.Contains(page, to+"/sealed\"") {
 				return
 			}
-			time.Sleep(20 * time.Millisecond)
 		}
 	}, `request "portability received" keyholder Anna`, `request "portability ready" keyholder Anna`)
 	d.does("the sealed archive that leaves", get(p, to+"/sealed", 200),
