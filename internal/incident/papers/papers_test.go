@@ -217,6 +217,7 @@ func TestNotification(t *testing.T) {
 	says("initial", headBasis, "1042", "drawn from the report", "by form, without an account")
 	says("late", headDelay, "To be filled in", "14 h 30 min after it was due")
 	says("late", headWho, "to be filled in: --controller-name")
+	says("late", headUnknown, "Who notifies, and whom to ask")
 	says("update", headWho, "Phase 2: update", "Phase 1 was handed in: 20 November 2026, 23:20 CET (22:20 UTC); reference BLN-2026-77")
 	says("update", headChanged, "Nature of the breach", "Severity", "very high (4.25)", "was asked on")
 	says("update", headConseq, "very high (4.25)", "4 × 1 + 0.25 = 4.25", "Children")

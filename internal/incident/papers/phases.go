@@ -23,6 +23,9 @@ func (n notification) unknown() Section {
 	if n.Phase == 0 && n.on.Made.Before(n.Due) {
 		next = "by " + n.on.moment(n.Due)
 	}
+	if n.by.Name == "" || n.by.Contact == "" { // Art. 33(3)(b) asks for it
+		s.row("Who notifies, and whom to ask", "to be filled in before this is handed in")
+	}
 	if n.Assessment.Nature == "" {
 		s.row("How it came about", next)
 	}

@@ -61,7 +61,7 @@ func entry(c incident.Case, on Basis) Section {
 	s.fact("Facts", strings.TrimSpace(what(c.What)+"\n"+c.Assessment.Nature))
 	s.fact("Reports", fmt.Sprint(len(c.Reports)))
 	s.fact("Aware since", on.moment(c.AwareAt))
-	s.fact("Effects", fmt.Sprintf("%s, %s", count(c.People, "person", "people"), count(c.Items, "recording", "recordings"))+orElse("\n"+c.Assessment.Consequences, ""))
+	s.fact("Effects", fmt.Sprintf("%s, %s", count(c.People, "person", "people"), count(c.Items, "recording", "recordings"))+after("\n", c.Assessment.Consequences))
 	if c.Lost > 0 {
 		s.fact("Not counted", count(c.Lost, "entry", "entries")+" of the ledger had expired")
 	}
@@ -71,7 +71,7 @@ func entry(c incident.Case, on Basis) Section {
 	s.fact("Done", orElse(c.Assessment.Measures, "–"))
 	s.fact("People told", told(l, on))
 	s.fact("Recipients", recipients(c))
-	s.fact("Authority", authority(l)+orElse(": "+l.Decided, ""))
+	s.fact("Authority", authority(l)+after(": ", strings.TrimPrefix(l.Decided, l.Notify+": ")))
 	for i, at := range l.Notified {
 		s.fact(fmt.Sprintf("Phase %d", i+1), on.moment(at))
 	}
@@ -82,6 +82,14 @@ func entry(c incident.Case, on Basis) Section {
 		s.fact("Closed", on.moment(c.Closed)+": "+c.Conclusion)
 	}
 	return s
+}
+
+// after puts what stands before a text there, where there is one.
+func after(before, text string) string {
+	if text == "" {
+		return ""
+	}
+	return before + text
 }
 
 func told(l line, on Basis) string {
@@ -202,7 +210,7 @@ func RegisterCSV(w io.Writer, cases []incident.Case) error {
 		}
 		cells := []string{
 			l.Case.String(), l.What, string(l.State), strconv.Itoa(l.Reports), stamp(l.AwareAt), stamp(l.Due), strconv.Itoa(l.People),
-			strconv.Itoa(l.Recordings), strconv.Itoa(l.Lost), string(l.Severity), fmt.Sprint(l.Score),
+			strconv.Itoa(l.Recordings), strconv.Itoa(l.Lost), string(l.Severity), score(l),
 			l.Nature, l.Consequences, l.Measures, l.Reasons, yes(l.SealedOnly), l.Notify, l.Decided, strings.Join(notified, " "), strconv.Itoa(l.Told), stamp(l.FirstTold),
 			l.Held, l.Recipients, l.Offer, l.Conclusion, stamp(l.Closed),
 		}
@@ -221,6 +229,14 @@ func RegisterCSV(w io.Writer, cases []incident.Case) error {
 // formula finds what begins one: at the begin of a cell, of a line in it, or
 // of what another list separator makes a cell of.
 var formula = regexp.MustCompile(`(^|[;\t\r\n] *)([=+\-@\t\r＝＋－＠])`)
+
+// score is empty while nothing was scored: 0 would be low.
+func score(l line) string {
+	if l.Severity == "" {
+		return ""
+	}
+	return fmt.Sprint(l.Score)
+}
 
 func stamp(at time.Time) string {
 	if at.IsZero() {
