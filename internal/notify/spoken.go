@@ -12,7 +12,7 @@ import (
 
 const (
 	spokenFor    = 30 * 24 * time.Hour // a notice waits for somebody to speak, and then is given up
-	spokenAtOnce = 256                 // notices looked through when somebody speaks
+	spokenAtOnce = 256                 // notices of one person looked through when somebody speaks
 )
 
 // Aloud reports whether somebody who spoke at a door just now is to be told
@@ -25,7 +25,7 @@ func (d *Desk) Aloud(ctx context.Context, door hearkeep.BindingID) (bool, error)
 	}
 	var rows []store.Delivery
 	err := d.Store.View(ctx, func(tx *store.Tx) (err error) {
-		rows, err = tx.Letters.SpokenDeliveries(ctx, spokenAtOnce)
+		rows, err = waitingAt(ctx, tx, door)
 		return err
 	})
 	if err != nil {
@@ -56,6 +56,37 @@ func (d *Desk) Aloud(ctx context.Context, door hearkeep.BindingID) (bool, error)
 		return false, fmt.Errorf("notify: say a notice at door %s: %w", door, err)
 	}
 	return said, nil
+}
+
+// waitingAt is what waits to be said to those who hold, or held, a door's
+// vault: however many notices wait elsewhere, they are in nobody's way.
+func waitingAt(ctx context.Context, tx *store.Tx, door hearkeep.BindingID) (rows []store.Delivery, err error) {
+	b, err := tx.Vaults.Binding(ctx, door)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	generations, err := tx.Vaults.Generations(ctx, b.Vault)
+	if err != nil {
+		return nil, err
+	}
+	asked := map[hearkeep.AccountID]bool{}
+	for _, g := range generations {
+		for _, account := range g.Keyholders {
+			if asked[account] {
+				continue
+			}
+			asked[account] = true
+			theirs, err := tx.Letters.SpokenDeliveries(ctx, account, spokenAtOnce)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, theirs...)
+		}
+	}
+	return rows, nil
 }
 
 // say notes that a notice was said, unless somebody else's turn did so a

@@ -17,7 +17,7 @@ func (h *home) atDoor(d *Desk) (door hearkeep.BindingID, of storetest.Vault) {
 	h.t.Helper()
 	of = storetest.NewVault(h.t, h.store)
 	h.update(func(tx *store.Tx) error {
-		if err := tx.Identity.InsertAccount(h.t.Context(), store.Account{ID: of.Account, Name: "holder", Display: "Holder", Created: time.Now()}); err != nil {
+		if err := tx.Identity.InsertAccount(h.t.Context(), store.Account{ID: of.Account, Name: of.Account.String(), Display: "Holder", Created: time.Now()}); err != nil {
 			return err
 		}
 		c := store.Channel{ID: hearkeep.NewID[hearkeep.ChannelID](), Account: of.Account, Kind: Spoken, Created: time.Now(), Confirmed: time.Now()}
@@ -148,4 +148,25 @@ func TestANoticeIsGivenUp(t *testing.T) {
 			t.Errorf("after 31 days (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// However many notices wait at doors where nobody speaks, those of a door
+// where somebody does are said: nobody silences another's door with their own.
+func TestNoticesElsewhereAreInNobodysWay(t *testing.T) {
+	h := newHome(t)
+	defer h.close()
+	d := h.desk(MailServer{})
+	_, flooder := h.atDoor(d)
+	for range spokenAtOnce {
+		h.update(func(tx *store.Tx) error {
+			return d.Tell(t.Context(), tx, flooder.Account, hearkeep.Letter{Topic: "your recordings", Aloud: true})
+		})
+	}
+	door, of := h.atDoor(d)
+	h.update(func(tx *store.Tx) error {
+		return d.Tell(t.Context(), tx, of.Account, hearkeep.Letter{Topic: "your recordings", Aloud: true})
+	})
+	if due, err := d.Aloud(t.Context(), door); err != nil || !due {
+		t.Errorf("behind %d others: got %t, %v, want it said", spokenAtOnce, due, err)
+	}
 }

@@ -113,8 +113,8 @@ type Letters interface {
 	// DueDeliveries returns what is to be sent, the longest due first, so that
 	// what fails again and again waits behind what was not tried yet.
 	DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
-	// SpokenDeliveries returns what waits to be said at some door, oldest first.
-	SpokenDeliveries(ctx context.Context, limit int) ([]Delivery, error)
+	// SpokenDeliveries returns what waits to be said at some door to one account, oldest first.
+	SpokenDeliveries(ctx context.Context, account hearkeep.AccountID, limit int) ([]Delivery, error)
 	// SetDelivery replaces state, attempts, due, sent and the sealed letter.
 	SetDelivery(ctx context.Context, d Delivery) error
 	// Delivery returns one; ErrNotFound where it was removed.

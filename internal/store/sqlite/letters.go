@@ -51,8 +51,8 @@ func (l letters) DueDeliveries(ctx context.Context, now time.Time, limit int) ([
 	return all(ctx, l.tx, scanDelivery, selectDelivery+"WHERE state = 'queued' AND due <= ? ORDER BY due, id LIMIT ?", millis(now), limit)
 }
 
-func (l letters) SpokenDeliveries(ctx context.Context, limit int) ([]store.Delivery, error) {
-	return all(ctx, l.tx, scanDelivery, selectDelivery+"WHERE kind = 'spoken' AND state = 'queued' ORDER BY id LIMIT ?", limit)
+func (l letters) SpokenDeliveries(ctx context.Context, account hearkeep.AccountID, limit int) ([]store.Delivery, error) {
+	return all(ctx, l.tx, scanDelivery, selectDelivery+"WHERE account = ? AND kind = 'spoken' AND state = 'queued' ORDER BY id LIMIT ?", account, limit)
 }
 
 func (l letters) SetDelivery(ctx context.Context, d store.Delivery) error {

@@ -160,7 +160,10 @@ func spokenDeliveries(t *testing.T, open Opener) {
 		return store.Delivery{Account: hearkeep.NewID[hearkeep.AccountID](), Channel: hearkeep.NewID[hearkeep.ChannelID](), Kind: kind, Topic: "your recordings",
 			Sealed: bytesOf(40), State: state, Created: noon, Due: noon.AddDate(0, 1, 0)}
 	}
-	all := []store.Delivery{letter("spoken", "queued"), letter("email", "queued"), letter("spoken", "sent"), letter("spoken", "queued")}
+	all := []store.Delivery{letter("spoken", "queued"), letter("email", "queued"), letter("spoken", "sent"), letter("spoken", "queued"), letter("spoken", "queued")}
+	for i := range 4 { // the last is another's
+		all[i].Account = all[0].Account
+	}
 	update(t, st, func(tx *store.Tx) (err error) {
 		for i := range all {
 			if all[i].ID, err = tx.Letters.InsertDelivery(ctx, all[i]); err != nil {
@@ -170,10 +173,10 @@ func spokenDeliveries(t *testing.T, open Opener) {
 		return nil
 	})
 	view(t, st, func(tx *store.Tx) error {
-		list, err := tx.Letters.SpokenDeliveries(ctx, 10)
+		list, err := tx.Letters.SpokenDeliveries(ctx, all[0].Account, 10)
 		wantErr(t, "SpokenDeliveries", err, nil)
 		equal(t, "SpokenDeliveries, oldest first", list, []store.Delivery{all[0], all[3]})
-		list, err = tx.Letters.SpokenDeliveries(ctx, 1)
+		list, err = tx.Letters.SpokenDeliveries(ctx, all[0].Account, 1)
 		equal(t, "a page of SpokenDeliveries", list, []store.Delivery{all[0]})
 		return err
 	})
