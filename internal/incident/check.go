@@ -103,7 +103,7 @@ func continues(a, b store.Affected) bool {
 // checked by room ledger.
 func (d *Desk) Check(ctx context.Context) (faults []Fault, err error) {
 	err = d.Store.View(ctx, func(tx *store.Tx) error {
-		k := &checking{desk: d, tx: tx, entries: map[int64]*ledger.Entry{}}
+		k := &checking{desk: d, tx: tx, entries: map[int64]*ledger.Entry{}, told: map[tellingKey]bool{}}
 		err := k.run(ctx)
 		faults = k.faults
 		return err
@@ -118,7 +118,22 @@ type checking struct {
 	desk    *Desk
 	tx      *store.Tx
 	entries map[int64]*ledger.Entry // of steps; nil of those that lost their bodies
+	told    map[tellingKey]bool
 	faults  []Fault
+}
+
+// tellingKey is that somebody was told of a case at a time, in milliseconds, as
+// the ledger has it.
+type tellingKey struct {
+	incident hearkeep.IncidentID
+	account  hearkeep.AccountID
+	at       int64
+}
+
+// toldAsSaid reports whether the ledger says what a row says of when its
+// person was told.
+func (k *checking) toldAsSaid(a store.Affected) bool {
+	return a.Told.IsZero() || k.told[tellingKey{a.Incident, a.Account, a.Told.UnixMilli()}]
 }
 
 func (k *checking) fault(id hearkeep.IncidentID, format string, args ...any) {
@@ -168,8 +183,11 @@ func (k *checking) read(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("entry %d: %w", row.Seq, err)
 		}
-		if e.Account == nil {
+		switch {
+		case e.Account == nil:
 			k.entries[row.Seq] = &e
+		case e.Incident != nil && e.Purpose == StepTold:
+			k.told[tellingKey{*e.Incident, *e.Account, e.At.UnixMilli()}] = true
 		}
 	}
 	return nil
@@ -201,6 +219,10 @@ func (k *checking) one(ctx context.Context, row store.Incident) error {
 	}
 	if !bytes.Equal(f.Stands.Affected, affectedHash(affected)) {
 		k.fault(row.ID, "who is affected was altered")
+	}
+	// While a case is open, no entry loses its body.
+	if f.Stands.Closed.IsZero() && slices.ContainsFunc(affected, func(a store.Affected) bool { return !k.toldAsSaid(a) }) {
+		k.fault(row.ID, "somebody was told of it whom nobody told")
 	}
 	reports, err := k.tx.Incidents.ReportsIn(ctx, row.ID)
 	for _, r := range reports {

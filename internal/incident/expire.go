@@ -130,14 +130,51 @@ func (d *Desk) putBack(ctx context.Context, tx *store.Tx, id hearkeep.IncidentID
 		return err
 	}
 	there, err := tx.Incidents.Affected(ctx, id)
-	if err != nil || bytes.Equal(affectedHash(there), f.Stands.Affected) {
+	if err != nil {
 		return err
+	}
+	if bytes.Equal(affectedHash(there), f.Stands.Affected) {
+		if !f.Stands.Closed.IsZero() {
+			return nil
+		}
+		return d.tellAfterAll(ctx, tx, id, there)
 	}
 	scope, err := affected(ctx, tx, f.Clauses)
 	if err != nil || !bytes.Equal(affectedHash(scope.Affected), f.Stands.Affected) {
 		return err // more is known by now: whoever widens or narrows it computes it anew
 	}
 	return tx.Incidents.SetAffected(ctx, id, scope.Affected)
+}
+
+// tellAfterAll takes back that people were told of an open case of whom the
+// ledger does not say so, and lets them be told.
+func (d *Desk) tellAfterAll(ctx context.Context, tx *store.Tx, id hearkeep.IncidentID, there []store.Affected) error {
+	k := &checking{desk: d, tx: tx, entries: map[int64]*ledger.Entry{}, told: map[tellingKey]bool{}}
+	if err := k.read(ctx); err != nil {
+		return err
+	}
+	n := 0
+	for i, a := range there {
+		if !k.toldAsSaid(a) {
+			there[i].Told = time.Time{}
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	if err := tx.Incidents.SetAffected(ctx, id, nil); err != nil { // or it would keep what it says of who was told
+		return err
+	}
+	if err := tx.Incidents.SetAffected(ctx, id, there); err != nil {
+		return err
+	}
+	c, err := d.hold(ctx, tx, id)
+	if err != nil || !c.TellBy.IsZero() || c.waits() {
+		return err
+	}
+	c.TellBy = c.now
+	return c.save(ctx)
 }
 
 // tellInTime tells the people of a case whose hour is over (C6). Where nobody

@@ -100,6 +100,25 @@ func (d *Desk) communication(l hearkeep.Language, t telling) Communication {
 	return c
 }
 
+// concernedNoMore is what somebody reads in the place of what they were told,
+// where it was found later that it does not concern them: who narrows a case
+// takes from nobody that they were told.
+func (d *Desk) concernedNoMore(l hearkeep.Language, c store.Incident, told time.Time) Communication {
+	w := textsIn(l)
+	fill := d.filler(w, "told", told, "case", c.ID, "contact", d.Controller.Contact, "authority", d.Controller.Authority)
+	complain, contact := w.doComplain, w.contact
+	if d.Controller.Authority != "" {
+		complain = w.doAuthority
+	}
+	if d.Controller.Contact == "" {
+		contact = w.contactNone
+	}
+	return Communication{
+		Language: l.Or(), Subject: w.toldSubject, Headings: w.headings, Which: w.list,
+		Nature: fill(w.noMore), Advice: fill(paragraphs(w.doRights, complain)), Contact: fill(contact),
+	}
+}
+
 // source says how a case became known.
 func (w texts) source(what string) string {
 	switch what {

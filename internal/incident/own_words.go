@@ -10,8 +10,9 @@ import (
 // MaxOffer bounds an offer, in characters.
 const MaxOffer = 1000
 
-// linked finds what a reader of letters could click on, or write to.
-var linked = regexp.MustCompile(`(?i)://|www\.|mailto:|[^\s@]@[^\s@]|\b[a-z0-9-]+\.(com|net|org|info|io|eu|de|fr|es|it|nl|at|ch|be|uk|us|ru|cn|xyz|top|site|online|shop|app|link)\b`)
+// linked finds what a reader of letters could click on, or write to: any word
+// with a dot inside it, since what ends a name is not a list that ends.
+var linked = regexp.MustCompile(`(?i)://|www\.|mailto:|[^\s@]@[^\s@]|[\p{L}\p{N}_-][.。．｡][\p{L}\p{M}-]{2,}|\d\.\d+\.\d+\.\d`)
 
 // ownWords checks a text of the operator's that people are shown as it is:
 // what was offered, and what was done. Whoever has the operator's link can

@@ -54,6 +54,7 @@ type texts struct {
 	headings     [5]string
 	aware        string // {aware}
 	again        string
+	noMore       string // {told}: where it was found later that they are not concerned
 	began        string // {at}
 	fromReport   string // how it became known
 	fromMine     string // by whoever was given it

@@ -44,6 +44,7 @@ func german() texts {
 		headings:     [5]string{"Was geschehen ist", "Wen Sie fragen können", "Was daraus folgen kann", "Was getan wurde", "Was Sie tun können"},
 		aware:        "Am {aware} haben wir von etwas erfahren, das Aufnahmen von Ihnen betrifft.",
 		again:        "Wir haben Ihnen deswegen schon einmal geschrieben. Seitdem wurde mehr gefunden, das Sie betrifft.",
+		noMore:       "Am {told} haben wir Ihnen davon geschrieben. Später hat sich gezeigt, dass keine Aufnahmen von Ihnen betroffen sind. Wenn Sie daran zweifeln, fragen Sie uns nach den Gründen.",
 		began:        "Soweit bekannt ist, begann es am {at}.",
 		fromReport:   "Jemand hat es gemeldet.",
 		fromMine:     "Jemand hat gemeldet, dass er oder sie etwas hat, das jemand anderem gehört.",

@@ -44,6 +44,7 @@ func english() texts {
 		headings:     [5]string{"What happened", "Whom you can ask", "What may come of it", "What was done", "What you can do"},
 		aware:        "On {aware} we learned of something that concerns recordings of yours.",
 		again:        "We have written to you about this before. Since then, more was found that concerns you.",
+		noMore:       "You were told of this on {told}. Later it was found that no recordings of yours are concerned. If you doubt that, ask us for the reasons.",
 		began:        "As far as is known, it began on {at}.",
 		fromReport:   "Somebody reported it.",
 		fromMine:     "Somebody reported that they have something that is not theirs.",

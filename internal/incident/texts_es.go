@@ -44,6 +44,7 @@ func spanish() texts {
 		headings:     [5]string{"Qué ha pasado", "A quién puede preguntar", "Qué consecuencias puede tener", "Qué se ha hecho", "Qué puede hacer usted"},
 		aware:        "El {aware} supimos de algo que afecta a grabaciones suyas.",
 		again:        "Ya le escribimos sobre esto. Desde entonces se ha encontrado algo más que le afecta.",
+		noMore:       "Le informamos de esto el {told}. Después se vio que ninguna grabación suya está afectada. Si lo duda, pregúntenos los motivos.",
 		began:        "Por lo que se sabe, empezó el {at}.",
 		fromReport:   "Alguien nos avisó.",
 		fromMine:     "Alguien nos avisó de que tiene algo que no es suyo.",

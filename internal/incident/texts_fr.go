@@ -44,6 +44,7 @@ func french() texts {
 		headings:     [5]string{"Ce qui s’est passé", "À qui vous adresser", "Ce qui peut en résulter", "Ce qui a été fait", "Ce que vous pouvez faire"},
 		aware:        "Le {aware}, nous avons appris quelque chose qui concerne des enregistrements de vous.",
 		again:        "Nous vous avons déjà écrit à ce sujet. Depuis, d’autres éléments qui vous concernent ont été trouvés.",
+		noMore:       "Nous vous en avons informé le {told}. Il est apparu ensuite qu’aucun enregistrement de vous n’est concerné. Si vous en doutez, demandez-nous les raisons.",
 		began:        "D’après ce que l’on sait, cela a commencé le {at}.",
 		fromReport:   "Quelqu’un l’a signalé.",
 		fromMine:     "Quelqu’un a signalé avoir reçu ce qui ne lui appartient pas.",

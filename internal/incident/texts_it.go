@@ -44,6 +44,7 @@ func italian() texts {
 		headings:     [5]string{"Che cosa è successo", "A chi può chiedere", "Che cosa può derivarne", "Che cosa è stato fatto", "Che cosa può fare lei"},
 		aware:        "In data {aware} abbiamo saputo di qualcosa che riguarda registrazioni sue.",
 		again:        "Le abbiamo già scritto di questo. Da allora è stato trovato altro che la riguarda.",
+		noMore:       "Le abbiamo scritto di questo in data {told}. In seguito è risultato che nessuna registrazione sua è interessata. Se ha dubbi, ci chieda i motivi.",
 		began:        "Per quanto si sa, è cominciato in data {at}.",
 		fromReport:   "Qualcuno l’ha segnalato.",
 		fromMine:     "Qualcuno ha segnalato di avere qualcosa che non è suo.",

@@ -44,6 +44,7 @@ func dutch() texts {
 		headings:     [5]string{"Wat er is gebeurd", "Aan wie u het kunt vragen", "Wat eruit kan volgen", "Wat er is gedaan", "Wat u kunt doen"},
 		aware:        "Op {aware} hoorden we van iets dat opnamen van u betreft.",
 		again:        "We hebben u hier al eerder over geschreven. Sindsdien is er meer gevonden dat u aangaat.",
+		noMore:       "We hebben u hierover geschreven op {told}. Later bleek dat er geen opnamen van u bij betrokken zijn. Als u daaraan twijfelt, vraag ons dan naar de redenen.",
 		began:        "Voor zover bekend begon het op {at}.",
 		fromReport:   "Iemand heeft het gemeld.",
 		fromMine:     "Iemand heeft gemeld iets te hebben dat van een ander is.",

@@ -22,25 +22,18 @@ const (
 // every page, and reads the account's rows alone.
 func (d *Desk) Unread(ctx context.Context, account hearkeep.AccountID) (ids []hearkeep.IncidentID, err error) {
 	err = d.Store.View(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Incidents.AffectedOf(ctx, account)
+		log, err := tx.Incidents.CommunicationsTo(ctx, account)
 		if err != nil {
 			return err
 		}
-		told := map[hearkeep.IncidentID]time.Time{}
-		for _, row := range rows {
-			if row.Told.After(told[row.Incident]) {
-				told[row.Incident] = row.Told
+		seen, told := map[hearkeep.IncidentID]time.Time{}, toldOf(log)
+		for _, c := range log {
+			if c.Kind == kindNotice && c.Ended.After(seen[c.Incident]) {
+				seen[c.Incident] = c.Ended
 			}
 		}
 		for id, at := range told {
-			if at.IsZero() {
-				continue
-			}
-			seen, err := seen(ctx, tx, id, account)
-			if err != nil {
-				return err
-			}
-			if seen.Before(at) {
+			if seen[id].Before(at) {
 				ids = append(ids, id)
 			}
 		}
@@ -53,34 +46,17 @@ func (d *Desk) Unread(ctx context.Context, account hearkeep.AccountID) (ids []he
 	return ids, nil
 }
 
-// seen is when an account last opened its notice of a case; zero for never.
-func seen(ctx context.Context, tx *store.Tx, id hearkeep.IncidentID, account hearkeep.AccountID) (at time.Time, err error) {
-	log, err := tx.Incidents.Communications(ctx, id)
-	if err != nil {
-		return at, err
-	}
-	for _, c := range log {
-		if c.Account == account && c.Kind == kindNotice && c.Ended.After(at) {
-			at = c.Ended
-		}
-	}
-	return at, nil
-}
-
 // Read notes in the delivery log that an account's notice of a case was
 // opened by who is signed in. NotFound where it was told of no such case.
 func (d *Desk) Read(ctx context.Context, id hearkeep.IncidentID, account hearkeep.AccountID, now time.Time) error {
 	err := d.Store.Update(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Incidents.AffectedOf(ctx, account)
+		log, err := tx.Incidents.CommunicationsTo(ctx, account)
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(rows, func(a store.Affected) bool { return a.Incident == id && !a.Told.IsZero() }) {
+		log = slices.DeleteFunc(log, func(c store.Communication) bool { return c.Incident != id })
+		if len(toldOf(log)) == 0 {
 			return store.ErrNotFound
-		}
-		log, err := tx.Incidents.Communications(ctx, id)
-		if err != nil {
-			return err
 		}
 		if err := showPage(ctx, tx, log, account, now); err != nil {
 			return err

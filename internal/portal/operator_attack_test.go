@@ -98,8 +98,11 @@ func TestTheDeskHasNobodysHands(t *testing.T) {
 		t.Errorf("holding what was told: %d", resp.StatusCode)
 	}
 	m.does("clauses", url.Values{"do": {"keep"}, "way": {"narrow"}, "kind": {"archive"}, "of": {m.archive}, "reason": {"They were not concerned."}})
-	if notices, err := m.incidents.NoticesOf(t.Context(), m.anna.who().Account()); err != nil || len(told) == 0 || told[0].Told.IsZero() {
+	if notices, err := m.incidents.NoticesOf(t.Context(), m.anna.who().Account()); err != nil || len(told) == 0 || told[0].Told.IsZero() || len(notices) != 1 {
 		t.Errorf("told: %+v, %v", notices, err)
+	}
+	if resp, page := m.anna.get("/notices/" + strings.TrimPrefix(m.at, "/operator/cases/")); resp.StatusCode != http.StatusOK || !strings.Contains(page, "You were told of this on") {
+		t.Errorf("the notice of what concerns her no more: %d", resp.StatusCode)
 	}
 
 	// A case is never deleted.

@@ -77,6 +77,8 @@ type Incidents interface {
 	InsertCommunication(ctx context.Context, c Communication) error
 	// Communications lists a case's, oldest first.
 	Communications(ctx context.Context, incident hearkeep.IncidentID) ([]Communication, error)
+	// CommunicationsTo lists those of all cases to one account, by case, oldest first.
+	CommunicationsTo(ctx context.Context, account hearkeep.AccountID) ([]Communication, error)
 	// WaitingCommunications lists letters of all cases that have not arrived
 	// and were not given up, by the numbers of their deliveries, above one.
 	WaitingCommunications(ctx context.Context, after int64, limit int) ([]Communication, error)

@@ -224,6 +224,10 @@ func (i incidents) Communications(ctx context.Context, incident hearkeep.Inciden
 	return all(ctx, i.tx, scanCommunication, selectCommunication+"WHERE incident = ? ORDER BY at, rowid", incident)
 }
 
+func (i incidents) CommunicationsTo(ctx context.Context, account hearkeep.AccountID) ([]store.Communication, error) {
+	return all(ctx, i.tx, scanCommunication, selectCommunication+"WHERE account = ? ORDER BY incident, at, rowid", account)
+}
+
 const selectCommunication = "SELECT incident, account, delivery, kind, topic, state, at, ended FROM communications "
 
 func scanCommunication(row *sql.Rows) (c store.Communication, err error) {

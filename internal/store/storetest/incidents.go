@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -308,6 +309,16 @@ func communications(t *testing.T, open Opener) {
 		list, err := tx.Incidents.Communications(ctx, i.ID)
 		wantErr(t, "Communications", err, nil)
 		equal(t, "Communications, oldest first", list, []store.Communication{mail, hook, page, nobodys})
+		list, err = tx.Incidents.CommunicationsTo(ctx, mail.Account)
+		wantErr(t, "CommunicationsTo", err, nil)
+		for _, c := range list {
+			if c.Account != mail.Account {
+				t.Errorf("CommunicationsTo: got %+v, which is another's", c)
+			}
+		}
+		if !slices.Contains(list, mail) {
+			t.Errorf("CommunicationsTo: got %+v, want %+v in it", list, mail)
+		}
 		list, err = tx.Incidents.WaitingCommunications(ctx, 0, 10)
 		wantErr(t, "WaitingCommunications", err, nil)
 		equal(t, "WaitingCommunications, of all cases, without what is shown", list, []store.Communication{mail, theirs})
