@@ -43,13 +43,3 @@ func TestBothLoopbacksOrNone(t *testing.T) {
 		t.Error("a closed listener accepts")
 	}
 }
-
-func TestClockJump(t *testing.T) {
-	began := time.Now()
-	if got := clockJump(began, began.Add(48*time.Hour), 48*time.Hour); got != 0 {
-		t.Errorf("two days passed: got a jump of %s", got)
-	}
-	if got := clockJump(began, began.Add(50*365*24*time.Hour), time.Minute); got < maxJump {
-		t.Errorf("the clock was set fifty years on: got %s", got)
-	}
-}

@@ -98,7 +98,7 @@ func (cmd serveCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	f.backups.KeysFor = cmd.BackupKeysFor
 	backups := func(ctx context.Context) error { return f.backups.Run(ctx, places, cmd.BackupEvery) }
-	tasks := schedule{log: log, jumped: r.incidents.ClockJumped, tasks: []task{
+	tasks := schedule{log: log, jumped: r.incidents.ClockJumped, still: r.incidents.Expire, tasks: []task{
 		{"expire recordings", 10 * time.Minute, func(ctx context.Context, now time.Time) error { _, err := f.keep.Expire(ctx, now); return err }},
 		{"expire sessions, links and accounts that leave", time.Minute, r.desk.Expire},
 		{"expire requests and archives", time.Hour, r.rights.Expire},

@@ -256,6 +256,26 @@ func TestGuessesDelayTheGuesserOnly(t *testing.T) {
 	if _, err := f.desk.SignIn(ctx, "Anna", passphrase, known); err != nil {
 		t.Errorf("from a browser that signed in before, at the guesser's address: %v", err)
 	}
+	again, err := f.desk.SignIn(ctx, "Anna", passphrase, known)
+	if err != nil || again.Known != first.Known {
+		t.Errorf("the mark of a browser that signs in again: got another, want its own (%v)", err)
+	}
+	other, err := f.desk.SignIn(ctx, "Anna", passphrase, at("203.0.113.9"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	anna := first.Who.Account()
+	ben, _ := f.create(t, "Ben")
+	if name := f.desk.Browser(anna, first.Known); name == "" || name == f.desk.Browser(anna, other.Known) {
+		t.Errorf("two browsers: got the names %q and %q, want two", name, f.desk.Browser(anna, other.Known))
+	}
+	for what, name := range map[string]string{
+		"no mark": f.desk.Browser(anna, ""), "a forged one": f.desk.Browser(anna, "AAAA"+first.Known[4:]), "another account's": f.desk.Browser(ben.Who.Account(), first.Known),
+	} {
+		if name != "" {
+			t.Errorf("%s: got the name %q, want none", what, name)
+		}
+	}
 	known.Known = "AAAA" + first.Known[4:]
 	_, err = f.desk.SignIn(ctx, "Anna", passphrase, known)
 	wantCode(t, "with a forged mark", err, hearkeep.TooMany)

@@ -45,9 +45,13 @@ func (d *Desk) session(a store.Account, key seal.AccountKey, life store.Session,
 	if err != nil {
 		return SignedIn{}, store.Session{}, err
 	}
+	known := from.Known
+	if !d.knows(a.ID, known) {
+		known = d.browserMark(a.ID)
+	}
 	return SignedIn{
 		Who: who, Cookie: base64.RawURLEncoding.EncodeToString(raw[:]),
-		Expires: row.Expires, Known: d.browserMark(a.ID),
+		Expires: row.Expires, Known: known,
 	}, row, nil
 }
 
@@ -208,7 +212,8 @@ func splitCookie(cookie string) (idHash, secret [32]byte, ok bool) {
 }
 
 // browserMark tells a browser that signed in to an account from any other, so
-// that a stranger's guesses do not use up its attempts.
+// that a stranger's guesses do not use up its attempts. It keeps its mark when
+// it signs in again: Browser.
 func (d *Desk) browserMark(account hearkeep.AccountID) string {
 	var random [16]byte
 	rand.Read(random[:])
@@ -221,6 +226,16 @@ func (d *Desk) browserMark(account hearkeep.AccountID) string {
 func decode(text string) ([]byte, bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	return raw, err == nil && base64.RawURLEncoding.EncodeToString(raw) == text
+}
+
+// Browser names the browser that bears a mark of an account's: the same one
+// each time, and another for each browser. It is empty where the mark is not
+// one of that account's.
+func (d *Desk) Browser(account hearkeep.AccountID, mark string) string {
+	if !d.knows(account, mark) {
+		return ""
+	}
+	return mark[:21] // of its 16 random bytes, not of what proves them
 }
 
 func (d *Desk) knows(account hearkeep.AccountID, mark string) bool {

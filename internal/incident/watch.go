@@ -378,13 +378,18 @@ func (d *Desk) LedgerRewound(ctx context.Context) error {
 }
 
 // ClockJumped opens a report that the clock on the wall ran away from the one
-// that only counts.
-func (d *Desk) ClockJumped(ctx context.Context, by time.Duration) error {
+// that only counts, by which it is now. Which of the two is right is not known:
+// the operator became aware at the earlier, so that no clock of a case is put
+// off by it.
+func (d *Desk) ClockJumped(ctx context.Context, now time.Time, by time.Duration) error {
 	if by.Abs() < d.thresholds().ClockJump {
 		return nil
 	}
+	if wall := stamp(); wall.Before(now) {
+		now = wall
+	}
 	err := d.Store.Update(ctx, func(tx *store.Tx) error {
-		return d.report(ctx, tx, time.Now(), store.Report{What: WhatClock})
+		return d.report(ctx, tx, now, store.Report{What: WhatClock})
 	})
 	if err != nil {
 		return fmt.Errorf("incident: report a clock that jumped by %s: %w", by, err)

@@ -30,7 +30,7 @@ var normalDays = flag.Int("normal-days", 30, "normal days to live through withou
 // most is how many false alarms of each kind 10,000 normal days of eight
 // households may bring. A kind that is not here may bring none.
 var most = map[string]int{
-	incident.WhatPlace: 400,
+	incident.WhatPlace: 120,
 	incident.WhatTwice: 120,
 	incident.WhatClock: 10,
 }
@@ -42,6 +42,7 @@ var most = map[string]int{
 type town struct {
 	*testing.T
 	r       *rand.Rand
+	b       *rand.Rand // of browsers alone
 	store   store.Store
 	ledger  *ledger.Ledger
 	house   seal.HouseKey
@@ -51,6 +52,7 @@ type town struct {
 	count   int
 	homes   []*flat
 	alarms  map[string]int
+	fetched int // archives
 }
 
 // flat is one household.
@@ -81,6 +83,8 @@ type tenant struct {
 	where   string // the network that they are in for this hour
 	office  string
 	carrier []string
+	own     []string // the browsers that they use: of a telephone, and of a laptop
+	browser string   // the one that they sit at
 	numbers uint64
 	kept    []uint64 // the last number of each of the last 90 days
 }
@@ -100,7 +104,7 @@ func (w *town) nets(n int) (nets []string) {
 }
 
 func newTown(t *testing.T) *town {
-	w := &town{T: t, r: rand.New(rand.NewPCG(6, 7)), house: seal.NewHouseKey(), alarms: map[string]int{}}
+	w := &town{T: t, r: rand.New(rand.NewPCG(6, 7)), b: rand.New(rand.NewPCG(8, 9)), house: seal.NewHouseKey(), alarms: map[string]int{}}
 	dir, err := os.MkdirTemp("/dev/shm", "town")
 	if err != nil {
 		dir = t.TempDir()
@@ -142,7 +146,7 @@ func (w *town) moveIn(i int) {
 		}
 		for n := range 1 + w.r.IntN(5) {
 			p := &tenant{of: f, account: hearkeep.NewID[hearkeep.AccountID](), vault: hearkeep.NewID[hearkeep.VaultID](), door: hearkeep.NewID[hearkeep.BindingID](),
-				office: one(w, w.nets(1)), carrier: w.nets(64)}
+				office: one(w, w.nets(1)), carrier: w.nets(64), own: []string{fmt.Sprint("telephone ", n, i), fmt.Sprint("laptop ", n, i)}}
 			f.people = append(f.people, p)
 			name := fmt.Sprintf("person %d of %d", n, i)
 			if err := tx.Identity.InsertAccount(ctx, store.Account{ID: p.account, Name: name, Display: name, Created: time.Now()}); err != nil {
@@ -254,8 +258,8 @@ func (w *town) visit(p *tenant) {
 	if w.chance(0.05) { // shows the passphrase again, and goes on under another name
 		w.signIn(p)
 	}
-	_, err := w.desk.Seen(w.Context(), p.account, p.where)
-	must(w, err)
+	w.sits(p)
+	must(w, w.desk.Seen(w.Context(), p.account, incident.From{Network: p.where, Browser: p.browser}))
 	w.open(p, hearkeep.RoleKeyholder, p.session, "browse", p.vault, p.door, p.numbers-min(p.numbers, 50), p.numbers)
 	if w.chance(0.1) { // a search looks at every word
 		w.open(p, hearkeep.RoleKeyholder, p.session, "search", p.vault, p.door, p.kept[0]+1, p.numbers)
@@ -283,7 +287,22 @@ func (w *town) visit(p *tenant) {
 	}
 }
 
-// archive is fetched at home by most, and by some wherever they are.
+// sits chooses the browser of a visit. Some are somebody else's or clear
+// themselves each time; some are new, and go on being used.
+func (w *town) sits(p *tenant) {
+	n := w.b.IntN(len(p.own))
+	switch x := w.b.Float64(); {
+	case x < 0.03:
+		p.browser = fmt.Sprintf("private %x", w.b.Uint64())
+		return
+	case x < 0.035:
+		p.own[n] = fmt.Sprintf("new %x", w.b.Uint64())
+	}
+	p.browser = p.own[n]
+}
+
+// archive is fetched at home by most, and by some wherever they are: a tenth
+// of them by the code of a letter, wherever that is opened.
 func (w *town) archive(p *tenant) {
 	if time.Since(p.since) > 13*24*time.Hour {
 		w.signIn(p)
@@ -292,13 +311,17 @@ func (w *town) archive(p *tenant) {
 	if p.of.holiday == 0 && w.chance(0.8) {
 		net = p.of.net
 	}
-	_, err := w.desk.Seen(w.Context(), p.account, net)
-	must(w, err)
+	from := incident.From{Network: net, Browser: p.browser}
+	must(w, w.desk.Seen(w.Context(), p.account, from))
+	if w.b.Float64() < 0.1 {
+		from.Browser = ""
+	}
+	w.fetched++
 	id := hearkeep.NewID[hearkeep.ArchiveID]()
 	runs := []hearkeep.Run{{Binding: p.door, From: 1, To: hearkeep.Number(max(p.numbers, 1))}}
 	w.write(ledger.Entry{Kind: ledger.KindOpened, Role: hearkeep.RoleKeyholder, Account: &p.account, Vault: &p.vault, Session: p.session, Purpose: "archive", Archive: &id, Items: runs})
 	w.write(ledger.Entry{Kind: ledger.KindDisclosed, Role: hearkeep.RoleKeyholder, Account: &p.account, Session: p.session, Purpose: "access disclosed", Archive: &id, Items: runs})
-	must(w, w.desk.Fetched(w.Context(), p.account, id, net))
+	must(w, w.desk.Fetched(w.Context(), p.account, id, from))
 }
 
 // speak is what is said in a home within an hour: to a terminal that goes
@@ -384,7 +407,7 @@ func (w *town) powerCut() {
 	w.homes[0].people[0].since = time.Time{}
 	w.signIn(w.homes[0].people[0])
 	w.minute()
-	must(w, w.desk.ClockJumped(w.Context(), w.slow)) // what the schedule sees when it is told
+	must(w, w.desk.ClockJumped(w.Context(), time.Now(), w.slow)) // what the schedule sees when it is told
 	w.slow = 0
 	for _, p := range w.homes[0].people {
 		p.since = time.Time{}
@@ -420,7 +443,7 @@ func TestNormalDays(t *testing.T) {
 				time.Sleep(time.Hour)
 			}
 		}
-		t.Logf("%d days of %d households with %d people: %d entries", *normalDays, len(w.homes), w.people(), w.count)
+		t.Logf("%d days of %d households with %d people: %d entries, %d archives fetched", *normalDays, len(w.homes), w.people(), w.count, w.fetched)
 		for _, what := range slices.Sorted(maps.Keys(w.alarms)) {
 			t.Logf("%-32s %4d false alarms", what, w.alarms[what])
 			if n, limit := w.alarms[what], most[what]*(*normalDays)/10_000+1; n > limit || most[what] == 0 {
@@ -446,14 +469,13 @@ func (w *town) attack() {
 	victim, thief := w.homes[0].people[0], w.homes[1].people[0]
 	ctx := context.WithoutCancel(w.Context())
 	w.signIn(victim)
-	_, err := w.desk.Seen(ctx, victim.account, victim.of.net)
-	must(w, err)
+	there := incident.From{Network: "9.9.9.0/24", Browser: "a thief's"}
+	must(w, w.desk.Seen(ctx, victim.account, incident.From{Network: victim.of.net, Browser: victim.own[0]}))
 	time.Sleep(72 * time.Hour)
-	_, err = w.desk.Seen(ctx, victim.account, "9.9.9.0/24")
-	must(w, err)
+	must(w, w.desk.Seen(ctx, victim.account, there))
 	w.open(victim, hearkeep.RoleKeyholder, thief.session, "listen", victim.vault, victim.door, 1, 1)
 	w.open(victim, hearkeep.RoleKeyholder, victim.session, "listen", victim.vault, victim.door, 1, 1500)
-	must(w, w.desk.Fetched(ctx, victim.account, hearkeep.NewID[hearkeep.ArchiveID](), "9.9.9.0/24"))
+	must(w, w.desk.Fetched(ctx, victim.account, hearkeep.NewID[hearkeep.ArchiveID](), there))
 	for range 4 {
 		must(w, w.desk.HeardToken(ctx, victim.vault, victim.door, victim.of.net, false))
 		must(w, w.desk.HeardToken(ctx, victim.vault, victim.door, "9.9.9.0/24", false))

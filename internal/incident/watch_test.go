@@ -225,8 +225,8 @@ func TestAttacksAreReported(t *testing.T) {
 			w.write(t, ledger.Entry{Kind: ledger.KindDoorChanged, Role: hearkeep.RoleSystem, At: now.Add(-time.Hour)})
 		}, nil},
 		{"the clock ran away", func(t *testing.T, w *watched, anna, _ vaulttest.Person) {
-			must(t, w.desk.ClockJumped(t.Context(), 25*time.Hour))
-			must(t, w.desk.ClockJumped(t.Context(), 26*time.Hour))
+			must(t, w.desk.ClockJumped(t.Context(), now, 25*time.Hour))
+			must(t, w.desk.ClockJumped(t.Context(), now, 26*time.Hour))
 		}, []string{incident.WhatClock}},
 		{"a row is taken away", func(t *testing.T, w *watched, anna, _ vaulttest.Person) {
 			w.Say(t, anna, "one")
@@ -436,39 +436,49 @@ func TestAPeerAtDoorsOfTwoHomes(t *testing.T) {
 	}
 }
 
-// An archive that is fetched where its account was never used is reported, also
-// where whoever fetches it has looked around there first.
+// An archive is reported that is fetched where its account was never used for
+// a while: in no such network, and in no such browser.
 func TestAnArchiveFetchedFromANewPlace(t *testing.T) {
-	w := newWatched(t)
-	ctx := t.Context()
-	anna := w.Person(t, "Anna")
-	account, archive := anna.Who.Account(), hearkeep.NewID[hearkeep.ArchiveID]()
-	fresh := func(network string) bool {
-		t.Helper()
-		fresh, err := w.desk.Seen(ctx, account, network)
-		must(t, err)
-		return fresh
-	}
-	if fresh("192.0.2.0/24") || !fresh("198.51.100.0/24") || fresh("198.51.100.0/24") {
-		t.Error("Seen: got other than first, new, known")
-	}
-	must(t, w.desk.Fetched(ctx, account, archive, "203.0.113.0/24"))
-	w.want(t) // the account is too new to have a usual place
-	w.SQL(t, "UPDATE places SET first = first - 3 * 86400000 WHERE account = ? AND first = (SELECT min(first) FROM places)", account[:])
-	w.SQL(t, "DELETE FROM places WHERE mark <> (SELECT min(mark) FROM places)")
-	w.desk = w.watcher(t)
-	home := "192.0.2.0/24"
-	if fresh(home) {
-		home = "198.51.100.0/24"
-	}
-	w.SQL(t, "UPDATE places SET first = first - 3 * 86400000")
-	must(t, w.desk.Fetched(ctx, account, archive, home))
-	w.want(t)
-	fresh("203.0.113.0/24")
-	must(t, w.desk.Fetched(ctx, account, archive, "203.0.113.0/24"))
-	w.want(t, incident.WhatPlace)
-	if r := w.reports(t)[0]; r.Archive != archive || r.Account != account {
-		t.Errorf("report: got %+v, want one of the archive", r)
+	const home, away = "192.0.2.0/24", "203.0.113.0/24"
+	hers := func(network string) incident.From { return incident.From{Network: network, Browser: "hers"} }
+	for _, c := range []struct {
+		name string
+		seen []incident.From // a moment ago
+		from incident.From
+		want []string
+	}{
+		{"at home", nil, hers(home), nil},
+		{"at home, by code", nil, incident.From{Network: home}, nil},
+		{"at home, in a new browser", nil, incident.From{Network: home, Browser: "new"}, nil},
+		{"on the way, in her browser", nil, hers(away), nil},
+		{"elsewhere, by code", nil, incident.From{Network: away}, []string{incident.WhatPlace}},
+		{"elsewhere, in a new browser", nil, incident.From{Network: away, Browser: "new"}, []string{incident.WhatPlace}},
+		{"elsewhere, looked around there first", []incident.From{{Network: away, Browser: "new"}}, incident.From{Network: away, Browser: "new"}, []string{incident.WhatPlace}},
+		{"a network that is called like her browser", nil, incident.From{Network: "hers"}, []string{incident.WhatPlace}},
+		{"from where is not known", nil, incident.From{}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWatched(t)
+			ctx := t.Context()
+			account, archive := w.Person(t, "Anna").Who.Account(), hearkeep.NewID[hearkeep.ArchiveID]()
+			must(t, w.desk.Fetched(ctx, account, archive, c.from))
+			w.want(t) // the account is too new to have a usual place
+			must(t, w.desk.Seen(ctx, account, hers(home)))
+			must(t, w.desk.Fetched(ctx, account, archive, c.from))
+			w.want(t)
+			w.SQL(t, "UPDATE places SET first = first - 3 * 86400000")
+			for _, from := range c.seen {
+				must(t, w.desk.Seen(ctx, account, from))
+			}
+			must(t, w.desk.Fetched(ctx, account, archive, c.from))
+			w.want(t, c.want...)
+			if c.want == nil {
+				return
+			}
+			if r := w.reports(t)[0]; r.Archive != archive || r.Account != account {
+				t.Errorf("report: got %+v, want one of the archive", r)
+			}
+		})
 	}
 }
 
@@ -486,6 +496,25 @@ func TestThresholdsAreExplained(t *testing.T) {
 	}
 	if d := incident.DefaultThresholds(); d.SessionLife != identity.SessionLife {
 		t.Errorf("session life: got %s, want identity's %s", d.SessionLife, identity.SessionLife)
+	}
+}
+
+// A jump of the clock is a case at once, whose time began at the earlier of the
+// two that it may be.
+func TestAJumpOfTheClockIsACase(t *testing.T) {
+	w := newWatched(t)
+	ctx, counted := t.Context(), time.Now().Add(-400*24*time.Hour).UTC().Truncate(time.Millisecond)
+	must(t, w.desk.ClockJumped(ctx, counted, 400*24*time.Hour))
+	for range 2 {
+		must(t, w.desk.Expire(ctx, counted))
+	}
+	var cases []store.Incident
+	must(t, w.Store.View(ctx, func(tx *store.Tx) (err error) {
+		cases, err = tx.Incidents.OpenIncidents(ctx, 10)
+		return err
+	}))
+	if len(cases) != 1 || cases[0].What != incident.WhatClock || !cases[0].AwareAt.Equal(counted) || cases[0].Alarmed != -1 {
+		t.Errorf("cases: got %+v, want one of the clock since %s, of which nothing was raised yet", cases, counted)
 	}
 }
 

@@ -20,7 +20,7 @@ type Thresholds struct {
 	Returns   int           // of one device's token to networks it had left, within PlacesAt
 	PlacesAt  time.Duration // the span of Returns
 	OnePeer   time.Duration // within which one machine that speaks at doors of strangers' vaults is one
-	NewPlace  time.Duration // a network is new to an account for so long
+	NewPlace  time.Duration // a network or a browser is new to an account for so long
 	ClockJump time.Duration
 	// Unfollowed is how far apart entries may lie that are followed at one time.
 	Unfollowed time.Duration
@@ -87,8 +87,8 @@ func (t Thresholds) Explain() []Explained {
 			"A search looks at all words of a vault; a program that reads the same ones again counts once."},
 		{"A device in two places", fmt.Sprintf("its token returns %s within %s to networks that it had left; or one machine speaks at doors of two vaults that have nobody in common, within %s; or a pairing code that was used comes again from another network", times(t.Returns, "time"), spell(t.PlacesAt), spell(t.OnePeer)),
 			"A telephone changes its network on the way, and does not go back and forth. A family's Home Assistant speaks at doors of all its vaults."},
-		{"An archive fetched from a new place", fmt.Sprintf("a network where its account was first used less than %s ago, while it is used elsewhere for longer", spell(t.NewPlace)),
-			"Archives are fetched at home, nearly always. Networks are compared as marks: where they are is not kept."},
+		{"An archive fetched from a new place", fmt.Sprintf("from a network where its account was first used less than %s ago, by a one-time code or in a browser that it was first used in as lately, while it is used elsewhere for longer", spell(t.NewPlace)),
+			"Archives are fetched at home, or on the way in one's own browser. Networks and browsers are compared as marks: where and which they are is not kept."},
 		{"The clock jumped", fmt.Sprintf("by %s or more", spell(t.ClockJump)),
 			"Summer time moves no clock that this looks at, and a corrected clock moves by seconds."},
 		{"A backup was restored", "every time", "It is the operator's act, and ends all sessions; people should know that an older state came back."},

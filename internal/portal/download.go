@@ -30,6 +30,7 @@ type download struct {
 	rights.Open
 	account hearkeep.AccountID // whose archive it is
 	whose   string             // who counts for its places: an account, or all tickets of one
+	coded   bool               // it is fetched by a one-time code
 	send    func(ctx context.Context, w io.Writer, from, to int64) error
 }
 

@@ -111,7 +111,7 @@ func (p *portal) sealedArchive(w http.ResponseWriter, r *http.Request, ticket st
 	send := func(ctx context.Context, w io.Writer, from, to int64) error {
 		return p.Rights.SendSealed(ctx, leave, w, from, to)
 	}
-	return p.download(w, r, download{open, leave.Account(), "tickets of " + leave.Account().String(), send})
+	return p.download(w, r, download{open, leave.Account(), "tickets of " + leave.Account().String(), true, send})
 }
 
 // sendOpen writes ranges of an open archive of a visit's person.

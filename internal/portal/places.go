@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/hearkeep/hearkeep"
+	"github.com/hearkeep/hearkeep/internal/incident"
 	"github.com/hearkeep/hearkeep/internal/vault"
 )
 
@@ -25,9 +26,15 @@ func placeOf(a netip.Addr) string {
 	return netip.PrefixFrom(a, bits).Masked().String()
 }
 
+// from is from where somebody comes who is signed in.
+func (p *portal) from(r *http.Request, account hearkeep.AccountID) incident.From {
+	v := p.visitor(r)
+	return incident.From{Network: placeOf(v.Addr), Browser: p.Identity.Browser(account, v.Known)}
+}
+
 // usedBy notes from where an account is used. That it fails keeps nobody out.
 func (p *portal) usedBy(r *http.Request, account hearkeep.AccountID) {
-	if _, err := p.Incidents.Seen(r.Context(), account, placeOf(p.visitor(r).Addr)); err != nil && r.Context().Err() == nil {
+	if err := p.Incidents.Seen(r.Context(), account, p.from(r, account)); err != nil && r.Context().Err() == nil {
 		p.Log.Error("where an account is used was not noted", "account", account, "err", err)
 	}
 }
@@ -35,8 +42,11 @@ func (p *portal) usedBy(r *http.Request, account hearkeep.AccountID) {
 // fetchedBy tells the breach desk that an archive begins to leave. That it
 // fails does not stop what was asked for: the ledger and the letters say it.
 func (p *portal) fetchedBy(r *http.Request, d download) {
-	err := p.Incidents.Fetched(context.WithoutCancel(r.Context()), d.account, d.ID, placeOf(p.visitor(r).Addr))
-	if err != nil {
+	from := p.from(r, d.account)
+	if d.coded { // whoever has the code need not be whose browser this is
+		from.Browser = ""
+	}
+	if err := p.Incidents.Fetched(context.WithoutCancel(r.Context()), d.account, d.ID, from); err != nil {
 		p.Log.Error("from where an archive is fetched was not looked at", "archive", d.ID, "err", err)
 	}
 }

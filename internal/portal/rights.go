@@ -454,7 +454,7 @@ func (p *portal) sealedHere(w http.ResponseWriter, r *http.Request, v *visit) er
 	if err != nil {
 		return err
 	}
-	return p.download(w, r, download{open, v.who.Account(), v.who.Account().String(), func(ctx context.Context, w io.Writer, from, to int64) error {
+	return p.download(w, r, download{open, v.who.Account(), v.who.Account().String(), false, func(ctx context.Context, w io.Writer, from, to int64) error {
 		return p.Rights.SendSealed(ctx, leave, w, from, to)
 	}})
 }
@@ -469,7 +469,7 @@ func (p *portal) openArchive(w http.ResponseWriter, r *http.Request, v *visit) e
 	if err != nil {
 		return err
 	}
-	return p.download(w, r, download{open, v.who.Account(), v.who.Account().String(), p.sendOpen(v, id)})
+	return p.download(w, r, download{open, v.who.Account(), v.who.Account().String(), false, p.sendOpen(v, id)})
 }
 
 // sendCode has the one-time code for the sealed archive sent.

@@ -257,8 +257,8 @@ type Recipient struct {
 	Ended    time.Time
 }
 
-// Place is a network that an account was used from, as a mark under the house
-// key: that it was the same can be told, which it was cannot.
+// Place is a network or a browser that an account was used from, as a mark
+// under the house key: that it was the same can be told, which it was cannot.
 type Place struct {
 	Account hearkeep.AccountID
 	Mark    [32]byte
