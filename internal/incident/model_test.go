@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -42,7 +43,11 @@ func (m *modelled) untold() (n int) {
 // what is done leaves the case, its clocks, what is frozen, who was told and
 // the ledger as a few lines of model say.
 func TestModel(t *testing.T) {
-	if err := flag.Set("rapid.checks", "25"); err != nil {
+	histories := 25
+	if underRace {
+		histories = 4
+	}
+	if err := flag.Set("rapid.checks", strconv.Itoa(histories)); err != nil {
 		t.Fatal(err)
 	}
 	b := &bureau{T: t, home: vaulttest.NewInMemory(t)}

@@ -15,7 +15,7 @@ import (
 
 // scopes is how many random histories TestAffectedIsTheReference goes through;
 // the long form is behind make soak.
-var scopes = flag.Int("scopes", 1000, "random histories to look through for who is affected")
+var scopes = flag.Int("scopes", 400, "random histories to look through for who is affected")
 
 // errUndo takes a history out of the store again.
 var errUndo = errors.New("undone")
@@ -56,7 +56,7 @@ func (h *history) look(ctx context.Context, st store.Store, clauses []Clause) (s
 func TestAffectedIsTheReference(t *testing.T) {
 	n := *scopes
 	if underRace {
-		n = min(n, 30) // nothing here runs at once, and it takes ten times as long
+		n = min(n, 20) // nothing here runs at once, and it takes ten times as long
 	}
 	if err := flag.Set("rapid.checks", strconv.Itoa(n)); err != nil {
 		t.Fatal(err)

@@ -26,7 +26,11 @@ func TestExportedFolderIsTheLog(t *testing.T) {
 	f.grow(t, 255)
 	var older []ledger.Checkpoint
 	// Around the widths of tiles: a folder grows from one to the next.
-	for _, more := range []int{0, 1, 1, 255, 255 * 256, 300} {
+	steps := []int{0, 1, 1, 255, 255 * 256, 300}
+	if underRace {
+		steps = []int{0, 1, 1, 255, 300}
+	}
+	for _, more := range steps {
 		f.grow(t, more)
 		head, err := f.log.Export(ctx, dir)
 		if err != nil {

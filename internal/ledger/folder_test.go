@@ -81,7 +81,11 @@ func tileFolder(tb testing.TB, dir string, size int64) string {
 
 // Folders that golang.org/x/mod wrote, of sizes at which tiles begin and end.
 func TestFolderOfEverySizeIsRead(t *testing.T) {
-	for _, size := range []int64{1, 2, 255, 256, 257, 1000, 65537} {
+	sizes := []int64{1, 2, 255, 256, 257, 1000, 65537}
+	if underRace {
+		sizes = []int64{1, 257, 1000}
+	}
+	for _, size := range sizes {
 		dir := t.TempDir()
 		key := tileFolder(t, dir, size)
 		got, err := ledger.CheckFolder(t.Context(), os.DirFS(dir), nil, []string{key}, nil)

@@ -402,6 +402,9 @@ func (x *tampered) sign(n int64, skey string) {
 // The short form does each kind a few times; make soak does 10,000.
 func TestTampersAreFound(t *testing.T) {
 	times := 150
+	if underRace {
+		times = 30
+	}
 	if os.Getenv("HEARKEEP_SOAK") != "" {
 		times = 10_000
 	}
