@@ -51,7 +51,7 @@ func TestWhoListenedSaysNoMore(t *testing.T) {
 	for _, c := range []struct {
 		yes  bool
 		want string
-	}{{true, "Yes, somebody did: see your keep."}, {false, "Nobody else did since the twenty-third of October."}} {
+	}{{true, "Yes, somebody did: see your keep."}, {false, "Nobody else did in the last thirty days."}} {
 		s.yes = c.yes
 		got, err := do("HearkeepWhoListened")
 		if err != nil || got.Answer.Reveal() != c.want || got.Did != "told whether anybody listened" || !got.OK {

@@ -137,7 +137,8 @@ func (c *docket) tellSome(ctx context.Context, accounts []hearkeep.AccountID, by
 
 // telling is what all people of a case are told alike.
 func (c *docket) telling(ctx context.Context) (t telling, err error) {
-	_, t.Frozen = c.last(StepFrozen)
+	_, frozen := c.last(StepFrozen)
+	t.Frozen = frozen && c.Closed.IsZero() // closing frees it
 	asked, err := c.tx.Incidents.Recipients(ctx, c.ID)
 	if err != nil {
 		return t, err

@@ -80,6 +80,7 @@ type noticePageView struct {
 	Subject   string
 	Language  string
 	Told      clock
+	Closed    *clock // nil while the case is open
 	Parts     []noticeText
 	Offer     []string
 	Count     string
@@ -119,7 +120,7 @@ func (p *portal) notice(w http.ResponseWriter, r *http.Request, v *visit) error 
 func (p *portal) noticePage(r *http.Request, v *visit, n incident.Notice) (*noticePageView, error) {
 	page := &noticePageView{
 		frame: p.frameOf(v, "What happened to your recordings", "opened"), ID: n.Incident.String(), Subject: n.Text.Subject,
-		Language: string(n.Text.Language.Or()), Told: p.clock(n.Told), Offer: paragraphsOf(n.Offer), Count: countText(countOf(runsOf(n.Items)), "recording"),
+		Language: string(n.Text.Language.Or()), Told: p.clock(n.Told), Closed: p.clockOf(n.Closed), Offer: paragraphsOf(n.Offer), Count: countText(countOf(runsOf(n.Items)), "recording"),
 	}
 	t := n.Text
 	texts := [...]string{t.Nature, t.Contact, t.Consequences, t.Measures, t.Advice} // as Headings has them

@@ -434,7 +434,7 @@ func caseDone(what string) string {
 		"clauses":  "It is kept, and who is affected was computed anew.",
 		"assess":   "It is assessed.",
 		"decide":   "The decision is kept, with its reasons.",
-		"ask":      "They are asked.",
+		"ask":      "They are asked: by a letter, or, where none can be sent from here, by their link below, which you hand over.",
 		"offer":    "It is kept. The people whom it concerns see it.",
 		"notified": "The phase is noted, and its document is frozen.",
 		"close":    "The case is closed. It stays in the register.",

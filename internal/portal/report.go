@@ -56,6 +56,7 @@ type reportPage struct {
 	Languages []choice
 	Given     reportForm
 	Problem   *problem
+	Mail      bool // this keep sends letters: an address is of use
 }
 
 // reportForm is a report as somebody typed it.
@@ -68,10 +69,10 @@ func (p *portal) reportForm(w http.ResponseWriter, r *http.Request) error {
 
 func (p *portal) showReport(w http.ResponseWriter, status int, l hearkeep.Language, given reportForm, pr *problem) {
 	words := wordsIn(l)
-	p.show(w, status, "report", &reportPage{p.publicFrame(l, words.Report), words, ownLanguages(), given, pr})
+	p.show(w, status, "report", &reportPage{p.publicFrame(l, words.Report), words, ownLanguages(), given, pr, p.Incidents.Letters.Can("email")})
 }
 
-// reportedPage is a report that has come in: the acknowledgement (C4), and the
+// takenPage is a report that has come in: the acknowledgement (C4), and the
 // way back to it.
 type takenPage struct {
 	frame

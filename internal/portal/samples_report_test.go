@@ -58,7 +58,7 @@ func reportSamples(wrong *problem) []sample {
 	twice := told
 	twice.Unread = []string{id, id}
 	all := []sample{
-		{"report-wrong", "report", &reportPage{in("en", func(w publicWords) string { return w.Report }), wordsIn("en"), ownLanguages(), reportForm{nasty, nasty, nasty}, wrong}},
+		{"report-wrong", "report", &reportPage{in("en", func(w publicWords) string { return w.Report }), wordsIn("en"), ownLanguages(), reportForm{nasty, nasty, nasty}, wrong, true}},
 		{"reporttaken", "reporttaken", &takenPage{in("de", func(w publicWords) string { return w.Thanks }), wordsIn("de"), "/report/ABCDEFGHIJKLMNOPQRSTUVWXYZ", "https://keep.example.org/report/ABCDEFGHIJKLMNOPQRSTUVWXYZ", text}},
 		{"reportstatus", "reportstatus", &statusPage{in("fr", func(w publicWords) string { return w.Yours }), status, wordsIn("fr")}},
 		{"reportstatus-closed", "reportstatus", &statusPage{in("en", func(w publicWords) string { return w.Yours }), closed, wordsIn("en")}},
@@ -82,7 +82,7 @@ func reportSamples(wrong *problem) []sample {
 		{"doors-unread-several", "doors", &doorsPage{frame: twice, Doors: sampleDoors()[:1]}},
 	}
 	for _, l := range hearkeep.Languages() {
-		all = append(all, sample{"report-" + string(l), "report", &reportPage{in(l, func(w publicWords) string { return w.Report }), wordsIn(l), ownLanguages(), reportForm{}, nil}})
+		all = append(all, sample{"report-" + string(l), "report", &reportPage{in(l, func(w publicWords) string { return w.Report }), wordsIn(l), ownLanguages(), reportForm{}, nil, l != "en"}})
 	}
 	return all
 }
