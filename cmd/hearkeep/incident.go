@@ -315,7 +315,11 @@ func (s *caseShown) tell(w io.Writer, now time.Time) {
 			if !a.Told.IsZero() {
 				told = minute(a.Told)
 			}
-			fmt.Fprintf(t, "%s\t%s\t%d-%d\t%s\t%s\t%d\t%s\n", a.Account, a.Door, a.From, a.To, a.How, minute(a.At), a.Entry, told)
+			entry := "-" // rows show it, and no entry
+			if a.Entry >= 0 {
+				entry = fmt.Sprint(a.Entry)
+			}
+			fmt.Fprintf(t, "%s\t%s\t%d-%d\t%s\t%s\t%s\t%s\n", a.Account, a.Door, a.From, a.To, a.How, minute(a.At), entry, told)
 		}
 		t.Flush()
 	}
