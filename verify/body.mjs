@@ -1,10 +1,10 @@
 // Reads the body of an entry as docs/ledger.md says, and refuses one that two
 // readers could read differently.
 
-import { Malformed, textOf } from './bytes.mjs'
+import { Malformed, base64, textOf } from './bytes.mjs'
 
 const ids = ['account', 'vault', 'binding', 'receipt', 'request', 'archive', 'report', 'incident']
-const words = ['kind', 'role', 'session', 'purpose', 'filter']
+const words = ['kind', 'role', 'session', 'token', 'purpose', 'filter']
 const most = { depth: 8 }
 
 // readBody gives the members of a body. Those that are not known here stand in
@@ -13,7 +13,7 @@ export function readBody(bytes) {
   const text = textOf(bytes)
   if (/[\x00-\x1f\x7f]/.test(text)) throw new Malformed('its body has control characters')
   const members = new Reader(text).whole()
-  const entry = { other: {} }
+  const entry = { other: Object.create(null) }
   for (const [name, raw] of members) {
     if (words.includes(name)) entry[name] = word(name, raw)
     else if (ids.includes(name)) entry[name] = id(raw)
@@ -21,6 +21,7 @@ export function readBody(bytes) {
     else if (name === 'count') entry.count = whole(raw)
     else if (name === 'items') entry.items = items(raw)
     else if (name === 'continues') entry.continues = continues(raw)
+    else if (name === 'expired') entry.expired = expired(raw)
     else if (name !== name.toLowerCase()) bad()
     else entry.other[name] = raw
   }
@@ -66,12 +67,18 @@ function items(raw) {
 }
 
 function continues(raw) {
-  if (!raw.startsWith('{')) bad()
-  const value = JSON.parse(raw)
-  for (const name of Object.keys(value)) {
-    if (['key', 'checkpoint'].includes(name.toLowerCase()) && typeof value[name] !== 'string' && value[name] !== null) bad()
-  }
-  return value
+  const [, key, checkpoint] = /^\{"key":("(?:[^"\\]|\\.)*"),"checkpoint":"([A-Za-z0-9+/=]+)"\}$/.exec(raw) ?? bad()
+  base64(checkpoint)
+  return { key: word('key', key), checkpoint }
+}
+
+function expired(raw) {
+  const run = '\\{"From":(0|[1-9][0-9]{0,18}),"To":(0|[1-9][0-9]{0,18}),"Digest":"([0-9a-f]{64})"\\}'
+  if (!new RegExp(`^\\[${run}(?:,${run})*\\]$`).test(raw)) bad()
+  return [...raw.matchAll(new RegExp(run, 'g'))].map(([, from, to, digest]) => {
+    if (BigInt(to) >= 2n ** 63n || BigInt(from) > BigInt(to)) bad()
+    return { from: BigInt(from), to: BigInt(to), digest }
+  })
 }
 
 // Reader walks over one JSON object: JSON.parse would take the last of two

@@ -12,10 +12,10 @@ import { createReadStream, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { textOf } from './bytes.mjs'
-import { facts, sentence } from './say.mjs'
+import { facts, sentence, visible } from './say.mjs'
 import { checkTiles } from './tiles.mjs'
 import {
-  False, Malformed, UnknownKey, checkConsistency, checkEntries, checkReceipt, limits, openCheckpoint, readConsistency, readKey, readLink,
+  False, LOG, Malformed, UnknownKey, checkConsistency, checkEntries, checkReceipt, limits, openCheckpoint, readConsistency, readKey, readLink,
   readPage, readReceipt, webCrypt,
 } from './verify.mjs'
 
@@ -85,7 +85,7 @@ class Verifier {
       }
     }
     const got = await checkTiles(crypt, reader(path), this.keys, this.witnesses)
-    return { kind, ...found(got.under), kept: got.kept, lost: got.lost, key: this.shown(got.keys.at(-1)?.key.vkey) }
+    return { kind, ...found(got.under), kept: got.kept, lost: got.lost, key: this.shown(got.under.key) }
   }
 
   async receipt(text, named) {
@@ -98,6 +98,7 @@ class Verifier {
     if (!this.keys.length) throw new UnknownKey('two checkpoints name no key: give --key')
     const open = async (path) => openCheckpoint(crypt, small(path), [...this.keys, ...this.witnesses])
     const older = await open(olderPath), newer = await open(newerPath)
+    if (older.size > newer.size) throw new False('the newer checkpoint is of fewer entries')
     if (proofPath && statSync(proofPath).isDirectory()) {
       await checkTiles(crypt, reader(proofPath), this.keys, this.witnesses, [older, newer])
     } else {
@@ -111,6 +112,8 @@ class Verifier {
 
 const reader = (folder) => async (path) => {
   try {
+    const info = statSync(join(folder, path))
+    if (!info.isFile() || info.size > limits.kept) throw new Malformed(`${path} is no file, or too long`)
     return readFileSync(join(folder, path))
   } catch (err) {
     if (err.code === 'ENOENT') return null
@@ -124,14 +127,14 @@ function tell(path, got) {
   const under = `of the log ${got.origin}, which had ${got.size} entries then`
   const lines = {
     receipt: () => [`${proven}: entry ${got.index} ${under}, says:`, `  ${sentence(got.entry)}`, ...facts(got.entry).map(([n, v]) => `  ${n}: ${v}`)],
-    entries: () => [`${proven}: ${got.entries} entries, ${got.expired} of which have expired, ${under}.`, '  Not proven: that these are all there are.'],
+    entries: () => [`${proven}: ${got.entries} entries, ${got.expired} of which without what they said, ${under}.`, '  Not proven: what those said, why that is gone, and whose they are.', '  Not proven: that these are all there are.'],
     tiles: () => [`${proven}: the whole log ${got.origin} of ${got.size} entries leads to its signed root; so do ${got.kept} checkpoints that were kept.`],
     checkpoint: () => [`Proven: the log ${got.origin} had ${got.size} entries with the root ${got.root}.`],
     consistency: () => [`Proven: the log ${got.origin} of ${got.size} entries begins with what it was at ${got.from} entries.`],
   }[got.kind]()
   if (got.key) lines.push(`  Nothing vouches for the key but this file: ${got.key}`, '  Compare it with one that you have from elsewhere, and give that with --key.')
   for (const w of got.witnesses) lines.push(`  Cosigned by ${w.name}, ${new Date(w.time * 1000).toISOString()}.`)
-  console.log(`${path}\n${lines.join('\n')}`)
+  console.log(`${visible(path)}\n${lines.join('\n')}`)
 }
 
 const verdicts = new Map([[False, 'false'], [Malformed, 'malformed'], [UnknownKey, 'unknown-key']])
@@ -157,6 +160,7 @@ async function main() {
   let verifier
   try {
     verifier = new Verifier(await read(args.values.key), await read(args.values.witness))
+    if (verifier.keys.some((k) => k.type !== LOG) || verifier.witnesses.some((k) => k.type === LOG)) throw new Malformed('--key is of a log, --witness of a witness')
   } catch (err) {
     console.error(`verify: ${err.message}`)
     return 2
@@ -175,7 +179,7 @@ async function main() {
       const verdict = verdicts.get(err.constructor)
       code = Math.max(code, verdict ? 11 : 1)
       if (args.values.json) console.log(JSON.stringify({ path, verdict: verdict ?? 'unread', why: err.message }))
-      else console.log(`${path}\n${verdict ? 'NOT proven' : 'Could not be read'}: ${err.message}.`)
+      else console.log(`${visible(path)}\n${verdict ? 'NOT proven' : 'Could not be read'}: ${visible(err.message)}.`)
     }
   }
   return code

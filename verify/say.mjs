@@ -38,9 +38,12 @@ const did = {
   incident: 'took a step in a case',
 }
 
+// visible shows characters that a terminal obeys, or that turn a text around.
+export const visible = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`)
+
 // sentence is what happened, by whom in which role, without a time.
 export function sentence(entry) {
-  const subject = who[entry.role] ?? (entry.role ? `Somebody in the role “${entry.role}”` : 'Somebody')
+  const subject = (Object.hasOwn(who, entry.role) ? who[entry.role] : undefined) ?? (entry.role ? `Somebody in the role “${entry.role}”` : 'Somebody')
   const act = Object.hasOwn(did, entry.kind) ? did[entry.kind] : `did what this version does not know: “${entry.kind}”`
   return `${subject} ${act}.`
 }
@@ -64,6 +67,8 @@ export function facts(entry) {
     ...of('Archive', entry.archive),
     ...of('Report', entry.report),
     ...of('Case', entry.incident),
-    ...Object.entries(entry.other),
+    ...of('Token', entry.token),
+    ...of('Goes on from', entry.continues?.key),
+    ...Object.entries(entry.other).map(([name, raw]) => [name, visible(raw)]),
   ]
 }

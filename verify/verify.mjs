@@ -14,7 +14,7 @@ import { Malformed, False, UnknownKey, base64, bytesOf, count, equal, hash32, jo
 
 export { Malformed, False, UnknownKey }
 
-export const limits = { note: 64 << 10, signatures: 100, proof: 1 << 20, page: 4 << 20, line: 2 << 20, path: 63, digits: 10_000 }
+export const limits = { note: 64 << 10, signatures: 100, proof: 1 << 20, page: 4 << 20, line: 2 << 20, path: 63, digits: 10_000, kept: 256 << 20 }
 
 // webCrypt makes a crypt of WebCrypto; null where it has no Ed25519, or is not
 // there at all: pages have it over https and on localhost only.
@@ -38,13 +38,15 @@ export async function webCrypt(subtle = globalThis.crypto?.subtle) {
 
 // ---- keys, signed notes, checkpoints ----
 
-const LOG = 0x01, WITNESS = 0x04 // signature types
+export const LOG = 0x01, WITNESS = 0x04 // signature types
+const mostSeconds = 253_402_300_800n // years of four digits
 const noName = /[\p{White_Space}+\p{Cs}]/u
 
 // readKey reads a vkey of signed-note: of a log, or of a witness.
 export async function readKey(crypt, vkey) {
   const parts = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/su.exec(vkey)
   if (!parts || noName.test(parts[1]) || /[\x00-\x1f]/.test(vkey)) throw new Malformed('a key cannot be read')
+  if (!/^[!-~]+$/.test(parts[1])) throw new Malformed('a key’s name has other characters than letters')
   const material = base64(parts[3]), type = material[0]
   if ((type !== LOG && type !== WITNESS) || material.length !== 33) throw new Malformed('a key is of another type than Ed25519')
   const id = (await crypt.sha256(joined(bytesOf(parts[1] + '\n'), material))).slice(0, 4)
@@ -63,12 +65,15 @@ async function openNote(crypt, signed, keys) {
   if (cut < 0 || !signed.endsWith('\n')) throw new Malformed('its checkpoint is no signed note')
   const text = signed.slice(0, cut + 1), lines = signed.slice(cut + 2, -1).split('\n')
   if (lines.length > limits.signatures) throw new Malformed('its checkpoint has too many signatures')
-  const holds = []
+  const holds = [], seen = new Set()
   for (const line of lines) {
     const parts = /^\u2014 ([^ ]+) ([^ ]+)$/u.exec(line)
     if (!parts || noName.test(parts[1])) throw new Malformed('a signature line cannot be read')
     const signature = base64(parts[2])
     if (signature.length < 5) throw new Malformed('a signature is too short')
+    const by = `${parts[1]} ${signature.slice(0, 4)}`
+    if (seen.has(by)) throw new Malformed('a key has signed the checkpoint twice')
+    seen.add(by)
     const key = keys.find((k) => k.name === parts[1] && equal(k.id, signature.slice(0, 4)))
     if (!key) continue
     holds.push(await checkSignature(crypt, key, text, signature.slice(4)))
@@ -83,7 +88,7 @@ async function checkSignature(crypt, key, text, signature) {
     time = new DataView(signature.buffer, signature.byteOffset, 8).getBigUint64(0)
     message = bytesOf(`cosignature/v1\ntime ${time}\n${text}`)
     signature = signature.slice(8)
-    if (time >= 2n ** 63n) throw new False(`the cosignature of ${key.name} has no time`)
+    if (time >= mostSeconds) throw new False(`the cosignature of ${key.name} has no time`)
   }
   if (signature.length !== 64 || !(await crypt.ed25519(key.publicKey, message, signature))) {
     throw new False(`the signature of ${key.name} does not fit`)

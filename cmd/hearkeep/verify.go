@@ -91,13 +91,20 @@ func (cmd verifyCmd) verifier() (*verifier, error) {
 		return nil, hearkeep.Errorf(hearkeep.Invalid, "Name what to verify: files and folders, or --old and --new.")
 	}
 	for i, k := range cmd.Witness { // serve's flag of that name has an address behind the key
-		cmd.Witness[i], _, _ = strings.Cut(k, "+http")
+		cmd.Witness[i], _, _ = strings.Cut(k, " ")
 	}
 	for _, k := range slices.Concat(cmd.Key, cmd.Witness) {
 		if _, err := ledger.Trust(k); err != nil {
 			return nil, hearkeep.Errorf(hearkeep.Invalid, "This is not a key: %s.", quoted(k)).
 				WithHint("A key is one word: a name, a plus, 8 digits, a plus, and the rest. `hearkeep ledger keys` prints a keep's.").Because(err)
 		}
+	}
+	if slices.ContainsFunc(cmd.Key, ledger.IsWitness) {
+		return nil, hearkeep.Errorf(hearkeep.Invalid, "--key is of a ledger, and this is a witness' key.")
+	}
+	// One that is a ledger's would be believed as that.
+	if slices.ContainsFunc(cmd.Witness, func(k string) bool { return !ledger.IsWitness(k) }) {
+		return nil, hearkeep.Errorf(hearkeep.Invalid, "--witness is of a witness, and this is a ledger's key.")
 	}
 	return &verifier{keys: cmd.Key, witnesses: cmd.Witness}, nil
 }
@@ -300,8 +307,8 @@ func (v *verifier) folder(ctx context.Context, path string) (checked, error) {
 		return checked{}, err
 	}
 	f := found("tiles", got.Under, "")
-	if len(v.keys) == 0 && len(got.Keys) > 0 {
-		f.Key = got.Keys[len(got.Keys)-1]
+	if len(v.keys) == 0 {
+		f.Key = got.Key
 	}
 	f.Kept, f.Lost = got.Kept, got.Lost
 	if known, err := ledger.Trust(v.witnesses...); err == nil {

@@ -29,7 +29,10 @@ func (f checked) text() string {
 		}
 		say("Not proven: what else a page or a person says around this receipt.")
 	case "entries":
-		say("%s: %s, of which %d have expired, each in the ledger %s, which had %s when it signed this.", proven, entriesText(int64(f.Entries)), f.Expired, f.Origin, entriesText(f.Size))
+		say("%s: %s, of which %d without what they said, each in the ledger %s, which had %s when it signed this.", proven, entriesText(int64(f.Entries)), f.Expired, f.Origin, entriesText(f.Size))
+		if f.Expired > 0 {
+			say("Not proven: what the %d said, that it was their year that was over, and that they are of this account.", f.Expired)
+		}
 		say("Not proven: that these are all that the ledger has of this account. Whoever has an earlier file can look for entries that have gone since.")
 	case "tiles":
 		say("%s: the whole ledger %s of %s leads to its signed root; so do %s that it kept.", proven, f.Origin, entriesText(f.Size), counted(f.Kept, "checkpoint"))

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,6 +42,9 @@ func parseBody(body []byte) (e Entry, err error) {
 	if e.Kind == "" || e.At.Location() != time.UTC || !printable(string(e.Kind)+string(e.Role)+e.Session+e.Purpose+e.Filter) {
 		return e, errors.New("kind, time or words that no entry has")
 	}
+	if !e.At.Equal(e.At.Truncate(time.Millisecond)) || !printable(e.Token) || !e.nested() {
+		return e, errors.New("times, tokens, keys or runs that no entry has")
+	}
 	written, err := json.Marshal(e)
 	if err != nil {
 		return e, err
@@ -64,7 +69,19 @@ func parseBody(body []byte) (e Entry, err error) {
 // inOneSpelling are the names of an entry that people are told of.
 func inOneSpelling() []string {
 	return []string{"kind", "at", "role", "account", "vault", "binding", "session", "purpose", "filter", "count", "items",
-		"receipt", "request", "archive", "report", "incident"}
+		"receipt", "request", "archive", "report", "incident", "token", "continues", "expired"}
+}
+
+// nested says whether what lies in an entry has nothing empty, and runs that
+// are some.
+func (e *Entry) nested() bool {
+	if c := e.Continues; c != nil && (c.Key == "" || !printable(c.Key) || len(c.Checkpoint) == 0) {
+		return false
+	}
+	return !slices.ContainsFunc(e.Expired, func(r Expired) bool {
+		raw, err := hex.DecodeString(r.Digest)
+		return err != nil || len(raw) != sha256.Size || hex.EncodeToString(raw) != r.Digest || r.From < 0 || r.To < r.From
+	})
 }
 
 // once says whether data is one JSON object in which no object, at any depth,

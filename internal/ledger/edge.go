@@ -86,8 +86,14 @@ func (l *Ledger) edgeOf(ctx context.Context, tx *store.Tx) (*edge, error) {
 	}
 	seen := l.edge.Load()
 	if seen == nil || !bytes.Equal(seen.signed, signed) {
+		// Somebody else wrote: what is kept outside must still be in it.
 		if seen, err = l.readEdge(ctx, tx); err != nil {
 			return nil, err
+		}
+		if newest := l.kept.newest(); newest != nil {
+			if err := l.leadsTo(ctx, tx, []Kept{{Checkpoint: *newest}}); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if seen.size != size {

@@ -25,8 +25,9 @@ type Expired struct {
 // expireAtOnce is how many bodies expire in one transaction.
 const expireAtOnce = 4096
 
-// Expire removes bodies older than a year; their commitments stay, and an entry
-// says which they were. While a case is open nothing expires.
+// Expire removes bodies older than a year, but of entries that say what expired
+// or from which key the log goes on; their commitments stay, and an entry says
+// which they were. While a case is open nothing expires.
 func (l *Ledger) Expire(ctx context.Context, now time.Time) (int, error) {
 	for all := 0; ; {
 		var n int

@@ -30,10 +30,14 @@ func (l *Ledger) Export(ctx context.Context, dir string) (Checkpoint, error) {
 	if head.Size == 0 {
 		return head, hearkeep.Errorf(hearkeep.NotFound, "The ledger is empty: there is nothing to export.")
 	}
-	x := export{dir: dir, tree: &edge{}}
+	x := export{tree: &edge{}}
 	if x.before, err = l.exported(dir); err != nil {
 		return head, err
 	}
+	if x.dir, err = os.OpenRoot(dir); err != nil {
+		return head, fmt.Errorf("ledger: export: %w", err)
+	}
+	defer x.dir.Close()
 	if err := l.store.View(ctx, func(tx *store.Tx) error { return x.tiles(ctx, tx, head.Size) }); err != nil {
 		return head, fmt.Errorf("ledger: export: %w", err)
 	}
@@ -120,8 +124,8 @@ func syncAll(dir string) error {
 
 // export is a log on its way into a folder.
 type export struct {
-	dir    string
-	before int64 // entries of the export that lies there
+	dir    *os.Root // whoever else writes there has no link out of it followed
+	before int64    // entries of the export that lies there
 	tree   *edge
 	levels []level
 }
@@ -205,11 +209,11 @@ func (x *export) flush(at int) error {
 // be the same.
 func (x *export) write(level int, n int64, data []byte, width int, end int64) error {
 	tile := tlog.Tile{H: tileHeight, L: level, N: n, W: width}
-	path := filepath.Join(x.dir, filepath.FromSlash(pathOf(tile)))
+	path := filepath.FromSlash(pathOf(tile))
 	partial := filepath.Dir(path)
 	if width == fullTile {
 		partial = path + ".p"
-		have, err := os.ReadFile(path)
+		have, err := x.dir.ReadFile(path)
 		switch {
 		case err == nil && bytes.Equal(have, data):
 			return nil
@@ -217,11 +221,11 @@ func (x *export) write(level int, n int64, data []byte, width int, end int64) er
 			return fmt.Errorf("%w: %s is another one", ErrForked, pathOf(tile))
 		}
 	}
-	if err := os.RemoveAll(partial); err != nil {
+	if err := x.dir.RemoveAll(partial); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := x.dir.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(path, data, 0o644)
+	return x.dir.WriteFile(path, data, 0o644)
 }

@@ -20,11 +20,14 @@ const (
 	tileHeight  = 8
 	fullTile    = 1 << tileHeight // hashes
 	bundleEntry = 2 + 32          // bytes: a length, and a leaf
+	maxKeys     = 1 << 20         // bytes of ledger.keys
+	maxKept     = 256 << 20       // bytes of the file of checkpoints
 )
 
 // Folder is what a folder of tiles was found to be.
 type Folder struct {
 	Under Checkpoint
+	Key   string   // that signed it, of those that count
 	Keys  []string // those that ledger.keys lists: a claim
 	Kept  int      // kept checkpoints that are of this log's first entries
 	Lost  int      // kept checkpoints of entries that a restore lost
@@ -67,7 +70,7 @@ type tileRow struct {
 }
 
 func (f *folderCheck) open(keys, witnesses []string, older []Checkpoint) error {
-	signed, err := fs.ReadFile(f.dir, "checkpoint")
+	signed, err := f.read("checkpoint", maxNote)
 	if err != nil {
 		return fmt.Errorf("%w: there is no checkpoint in the folder", ErrMalformed)
 	}
@@ -86,6 +89,13 @@ func (f *folderCheck) open(keys, witnesses []string, older []Checkpoint) error {
 	if f.found.Under, err = OpenCheckpoint(signed, known); err != nil {
 		return err
 	}
+	for _, vkey := range own {
+		if one, err := Trust(vkey); err == nil && !IsWitness(vkey) {
+			if _, err := OpenCheckpoint(signed, one); err == nil {
+				f.found.Key = vkey
+			}
+		}
+	}
 	f.within = slices.Clone(older)
 	if err := f.readKept(own, unique(own, f.found.Keys)); err != nil {
 		return err
@@ -101,9 +111,22 @@ func (f *folderCheck) open(keys, witnesses []string, older []Checkpoint) error {
 	return nil
 }
 
+// read reads a file of the folder, which may be from anybody: no device, no
+// pipe, and no more than it can be.
+func (f *folderCheck) read(name string, most int64) ([]byte, error) {
+	info, err := fs.Stat(f.dir, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > most {
+		return nil, fmt.Errorf("%w: %s is no file, or too long", ErrMalformed, name)
+	}
+	return fs.ReadFile(f.dir, name)
+}
+
 // readKeys reads ledger.keys: a key a line, and when it took over.
 func (f *folderCheck) readKeys() error {
-	text, err := fs.ReadFile(f.dir, FileKeys)
+	text, err := f.read(FileKeys, maxKeys)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -130,7 +153,7 @@ func (f *folderCheck) readKeys() error {
 // readKept opens the kept checkpoints. One of an older key, beyond where the
 // next took over, speaks of entries that a restore lost.
 func (f *folderCheck) readKept(ownKeys, allKeys []string) error {
-	text, err := fs.ReadFile(f.dir, FileCheckpoints)
+	text, err := f.read(FileCheckpoints, maxKept)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(text) == 0 {
 		return nil
 	}
@@ -239,7 +262,7 @@ func (f *folderCheck) pin(tree *edge) {
 // bundle reads the leaves of an entry bundle.
 func (f *folderCheck) bundle(n, width int64) ([]byte, error) {
 	t := tlog.Tile{H: tileHeight, L: -1, N: n, W: int(width)}
-	data, err := fs.ReadFile(f.dir, pathOf(t))
+	data, err := f.read(pathOf(t), fullTile*bundleEntry)
 	if err != nil || int64(len(data)) != width*bundleEntry {
 		return nil, fmt.Errorf("%w: the entry bundle %d is missing, or of a wrong length", ErrMalformed, n)
 	}
@@ -271,7 +294,7 @@ func (f *folderCheck) compareTile(level int) error {
 	if len(row.data) == 0 {
 		return nil
 	}
-	data, err := fs.ReadFile(f.dir, pathOf(tlog.Tile{H: tileHeight, L: level, N: row.n, W: len(row.data) / tlog.HashSize}))
+	data, err := f.read(pathOf(tlog.Tile{H: tileHeight, L: level, N: row.n, W: len(row.data) / tlog.HashSize}), fullTile*tlog.HashSize)
 	if err != nil {
 		return fmt.Errorf("%w: the tile %d/%d is missing", ErrMalformed, level, row.n)
 	}

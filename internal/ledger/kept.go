@@ -37,11 +37,12 @@ type Kept struct {
 // kept is the append-only file of checkpoints. A nil one keeps nothing.
 type kept struct {
 	path string
-	look bool         // write nothing
-	size atomic.Int64 // entries that the newest line speaks of
+	look bool                       // write nothing
+	size atomic.Int64               // entries that the newest line speaks of
+	head atomic.Pointer[Checkpoint] // the newest line's, for who does not hold mu
 
 	mu   sync.Mutex
-	last Checkpoint // the newest line's
+	last Checkpoint // the same
 	end  int64      // of the last whole line, in bytes
 }
 
@@ -57,6 +58,14 @@ func (k *kept) entries() int64 {
 		return 0
 	}
 	return k.size.Load()
+}
+
+// newest is the newest line's checkpoint, nil before the first.
+func (k *kept) newest() *Checkpoint {
+	if k == nil {
+		return nil
+	}
+	return k.head.Load()
 }
 
 // add writes a line, durably. What it wrote in part it takes back.
@@ -88,6 +97,7 @@ func (k *kept) add(c Checkpoint, now time.Time) (err error) {
 	}
 	k.last, k.end = c, k.end+int64(len(line))
 	k.size.Store(c.Size)
+	k.head.Store(&c)
 	return nil
 }
 
@@ -121,6 +131,11 @@ func (l *Ledger) keep(ctx context.Context) (Checkpoint, error) {
 	}
 	if head.Origin == l.kept.last.Origin && head.Size < l.kept.last.Size {
 		return Checkpoint{}, fmt.Errorf("%w: %d entries, kept are %d", ErrRewound, head.Size, l.kept.last.Size)
+	}
+	if head.Origin == l.kept.last.Origin {
+		if err := l.Holds(ctx, l.kept.last.Signed); err != nil {
+			return Checkpoint{}, err
+		}
 	}
 	if err := l.kept.add(head, time.Now()); err != nil {
 		return Checkpoint{}, fmt.Errorf("ledger: keep checkpoint %d: %w", head.Size, err)
@@ -356,6 +371,7 @@ func (k *kept) begin(lines []Kept, end int64) error {
 	if len(lines) > 0 {
 		k.last = lines[len(lines)-1].Checkpoint
 		k.size.Store(k.last.Size)
+		k.head.Store(&lines[len(lines)-1].Checkpoint)
 	}
 	if err := os.Truncate(k.path, k.end); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("ledger: kept checkpoints: %w", err)

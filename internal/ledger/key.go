@@ -198,8 +198,8 @@ func (l *Ledger) checkKeys(ctx context.Context, tx *store.Tx) error {
 		if len(rows) == 0 || rows[0].Seq != k.First {
 			return fmt.Errorf("%w: entry %d is missing", ErrForked, k.First)
 		}
-		if rows[0].Body == nil {
-			continue // what it said has expired
+		if rows[0].Body == nil { // it never expires: see Expire
+			return fmt.Errorf("%w: what entry %d said of the key before is gone", ErrForked, k.First)
 		}
 		if err := l.follows(ctx, tx, rows[0], l.keys[i-1], k); err != nil {
 			return err

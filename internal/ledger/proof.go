@@ -202,6 +202,9 @@ func OpenCheckpoint(signed []byte, known note.Verifiers) (Checkpoint, error) {
 		return Checkpoint{}, err
 	}
 	c.Signed = signed
+	if signsTwice(signed) {
+		return Checkpoint{}, fmt.Errorf("%w: a key has signed the checkpoint twice", ErrMalformed)
+	}
 	for _, sig := range slices.Concat(opened.Sigs, opened.UnverifiedSigs) {
 		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
 			return Checkpoint{}, fmt.Errorf("%w: a signature is spelled otherwise", ErrMalformed)
@@ -211,6 +214,22 @@ func OpenCheckpoint(signed []byte, known note.Verifiers) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("%w: the log %q has not signed it", ErrUnknownKey, c.Origin)
 	}
 	return c, nil
+}
+
+// signsTwice says whether two lines of a signed note are of one key: readers
+// differ in which they take.
+func signsTwice(signed []byte) bool {
+	seen := make(map[string]bool)
+	at := bytes.LastIndex(signed, []byte("\n\n"))
+	for line := range strings.Lines(string(signed[at+2:])) {
+		name, sig, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(line, "— "), "\n"), " ")
+		raw, err := base64.StdEncoding.DecodeString(sig)
+		if err != nil || len(raw) < 4 || seen[name+" "+string(raw[:4])] {
+			return true
+		}
+		seen[name+" "+string(raw[:4])] = true
+	}
+	return false
 }
 
 // readHead reads a checkpoint's text: origin, size, root, and further lines

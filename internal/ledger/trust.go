@@ -39,6 +39,10 @@ func trusted(vkey string) (note.Verifier, error) {
 	if err != nil || len(key) != 1+ed25519.PublicKeySize {
 		return nil, fmt.Errorf("%w: a key cannot be read", ErrMalformed)
 	}
+	// What a file names is printed: letters, and nothing that a terminal obeys.
+	if !printable(name) {
+		return nil, fmt.Errorf("%w: a key's name has other characters than letters", ErrMalformed)
+	}
 	sum := sha256.Sum256(append([]byte(name+"\n"), key...))
 	hash := binary.BigEndian.Uint32(sum[:4])
 	// The form is compared as a whole, so that one key has one spelling.
@@ -60,6 +64,13 @@ func trusted(vkey string) (note.Verifier, error) {
 		return witness{name, hash, key[1:]}, nil
 	}
 	return nil, fmt.Errorf("%w: a key is of another type than Ed25519", ErrMalformed)
+}
+
+// IsWitness says whether a vkey that Trust takes is a witness', and not a log's.
+func IsWitness(vkey string) bool {
+	v, err := trusted(vkey)
+	_, ok := v.(witness)
+	return err == nil && ok
 }
 
 // witness checks the cosignatures of one witness: C2SP tlog-cosignature.
@@ -86,8 +97,11 @@ func cosignedAt(sig []byte) (uint64, bool) {
 		return 0, false
 	}
 	at := binary.BigEndian.Uint64(sig)
-	return at, at < 1<<63
+	return at, at < maxSeconds
 }
+
+// maxSeconds is when years have more than four digits.
+const maxSeconds = 253_402_300_800
 
 // Cosignature says that a witness has seen a checkpoint: the largest that it
 // knew of this log at that time, and consistent with all before it.

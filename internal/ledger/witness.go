@@ -302,9 +302,11 @@ func addCosignature(signed, lines []byte, key string, now time.Time) ([]byte, er
 		return nil, fmt.Errorf("ledger: cosignature: %w", err)
 	}
 	raw, err := base64.StdEncoding.DecodeString(opened.Sigs[0].Base64)
-	if err != nil || len(raw) < 4 {
-		return nil, errors.New("ledger: cosignature cannot be read")
+	if err != nil || len(raw) < 4 || opened.Text != string(text)+"\n" {
+		return nil, errors.New("ledger: cosignature cannot be read, or is of another text")
 	}
+	// In its one spelling: with another, our own checkpoint could not be read.
+	opened.Sigs[0].Base64 = base64.StdEncoding.EncodeToString(raw)
 	if at, ok := cosignedAt(raw[4:]); !ok || at == 0 || time.Unix(int64(at), 0).After(now.Add(ahead)) {
 		return nil, errors.New("ledger: cosignature is of no time, or of one to come")
 	}

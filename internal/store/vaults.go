@@ -344,7 +344,8 @@ type Ledger interface {
 	// EntriesOf lists entries of an account or of vaults, newest first, below seq.
 	EntriesOf(ctx context.Context, account hearkeep.AccountID, vaults []hearkeep.VaultID, before int64, limit int) ([]LedgerEntry, error)
 	// ExpireBodies removes bodies and salts of up to limit entries before a time
-	// that are not of the given kind, and returns what stays of them, ascending.
+	// that are not of the given kind, and not the first under a later key, and
+	// returns what stays of them, ascending.
 	ExpireBodies(ctx context.Context, before time.Time, but string, limit int) ([]LedgerEntry, error)
 	// Checkpoint is the newest signed tree head, nil before the first.
 	Checkpoint(ctx context.Context) ([]byte, error)

@@ -58,11 +58,11 @@ async function checkText(text) {
 async function checkEntriesFile(file) {
   const shown = [];
   const got = await checkEntries(crypt, file.stream(), keysFor, (index, entry) => {
-    if (shown.length < 100) shown.push([`Entry ${index}`, entry ? `${entry.at.toISOString().replace("T", " ").replace("Z", " UTC")}: ${sentence(entry)}` : "Its body has expired: that it stood there is proven, and not what it said."]);
+    if (shown.length < 100) shown.push([`Entry ${index}`, entry ? `${entry.at.toISOString().replace("T", " ").replace("Z", " UTC")}: ${sentence(entry)}` : "What it said is gone: that something stood there is proven, and not what, nor whose it is."]);
   });
   const { kind, beware } = vouched(got.under.key);
   return () => show(kind, kind === "proven" ? "These entries are right" : "These entries fit their own key",
-    `${got.entries} entries, ${got.expired} of which have expired, of the ledger ${got.under.origin}, which had ${got.under.size} entries when it signed this.${got.entries > 100 ? " The newest 100:" : ""}`,
+    `${got.entries} entries, ${got.expired} of which without what they said, of the ledger ${got.under.origin}, which had ${got.under.size} entries when it signed this.${got.entries > 100 ? " The newest 100:" : ""}`,
     shown, `${beware} That these are all there are, no file can prove.`.trim());
 }
 

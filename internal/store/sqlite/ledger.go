@@ -106,7 +106,8 @@ func (l ledger) ExpireBodies(ctx context.Context, before time.Time, but string, 
 		return nil, errReadOnly
 	}
 	gone, err := all(ctx, l.tx, scanEntry, `UPDATE ledger_entries SET body = NULL, salt = NULL
-		WHERE seq IN (SELECT seq FROM ledger_entries INDEXED BY ledger_bodies WHERE at < ? AND body IS NOT NULL AND kind <> ? ORDER BY at LIMIT ?)
+		WHERE seq IN (SELECT seq FROM ledger_entries INDEXED BY ledger_bodies WHERE at < ? AND body IS NOT NULL AND kind <> ?
+			AND seq NOT IN (SELECT first FROM ledger_keys WHERE first > 0) ORDER BY at LIMIT ?)
 		RETURNING seq, leaf, salt, body, kind, vault, account, at`, millis(before), but, limit)
 	slices.SortFunc(gone, func(a, b store.LedgerEntry) int { return cmp.Compare(a.Seq, b.Seq) })
 	return gone, err
