@@ -82,6 +82,9 @@ func count(ctx context.Context, tx *store.Tx, s *papers.Settings) (err error) {
 	if s.Accounts, err = tx.Identity.CountAccounts(ctx); err != nil {
 		return err
 	}
+	if s.Households, err = tx.Houses.CountHouseholds(ctx); err != nil {
+		return err
+	}
 	vaults, err := tx.Vaults.AllVaults(ctx)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 type Houses interface {
 	InsertHousehold(ctx context.Context, h Household) error
 	Household(ctx context.Context, id hearkeep.HouseholdID) (Household, error)
+	CountHouseholds(ctx context.Context) (int, error)
 	// SetHousehold replaces a household's name.
 	SetHousehold(ctx context.Context, h Household) error
 	// DeleteHousehold removes a household without members, and its invitations

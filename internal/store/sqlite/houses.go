@@ -22,6 +22,10 @@ func (h houses) Household(ctx context.Context, id hearkeep.HouseholdID) (store.H
 	}, "SELECT id, label, created FROM households WHERE id = ?", id)
 }
 
+func (h houses) CountHouseholds(ctx context.Context) (int, error) {
+	return value[int](ctx, h.tx, "SELECT count(*) FROM households")
+}
+
 func (h houses) SetHousehold(ctx context.Context, w store.Household) error {
 	return h.change(ctx, "UPDATE households SET label = ? WHERE id = ?", w.Label, w.ID)
 }

@@ -43,6 +43,9 @@ func households(t *testing.T, open Opener) {
 	other, others := newHousehold(t, st, "carla")
 	anna, ben, carla := members[0], members[1], others[0]
 	update(t, st, func(tx *store.Tx) error {
+		n, err := tx.Houses.CountHouseholds(ctx)
+		wantErr(t, "CountHouseholds", err, nil)
+		equal(t, "CountHouseholds", n, 2)
 		wantErr(t, "taken household id", tx.Houses.InsertHousehold(ctx, house), store.ErrExists)
 		house.Label = bytesOf(60)
 		wantErr(t, "SetHousehold", tx.Houses.SetHousehold(ctx, house), nil)
