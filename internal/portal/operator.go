@@ -164,7 +164,7 @@ func (p *portal) operatorPage(ctx context.Context) (*operatorPage, error) {
 		return nil, err
 	}
 	page := &operatorPage{
-		frame: p.frame("The operator’s desk"), Claims: all.Claims, Reports: all.Reports, Restrictions: all.Restrictions, Most: len(all.Clocks) >= mostClocks,
+		frame: p.deskFrame("The operator’s desk"), Claims: all.Claims, Reports: all.Reports, Restrictions: all.Restrictions, Most: len(all.Clocks) >= mostClocks,
 	}
 	desk, err := p.Incidents.Overview(ctx, mostCases)
 	if err != nil {
@@ -242,7 +242,7 @@ type operatorLinkPage struct {
 }
 
 func (p *portal) operatorForm(w http.ResponseWriter, _ *http.Request, link string) error {
-	p.show(w, http.StatusOK, "operatorlink", &operatorLinkPage{p.frame("The operator’s page"), link})
+	p.show(w, http.StatusOK, "operatorlink", &operatorLinkPage{p.deskFrame("The operator’s page"), link})
 	return nil
 }
 

@@ -161,7 +161,7 @@ func (p *portal) casePage(r *http.Request) (*casePage, error) {
 
 func (p *portal) casePageOf(c incident.Case) *casePage {
 	page := &casePage{
-		frame: p.frame(whatText(c.What)), caseLine: p.caseLine(c.Summary), Ended: !c.Closed.IsZero(), Does: p.next(c),
+		frame: p.deskFrame(whatText(c.What)), caseLine: p.caseLine(c.Summary), Ended: !c.Closed.IsZero(), Does: p.next(c),
 		Phase: c.Phase, Notify: c.Notify, TellBy: p.clockOf(c.TellBy), Untold: untold(c.Affected), Assessment: c.Assessment,
 		Held: isHeld(c.Steps), Hows: howsOf(c.Affected), Languages: languages(), given: url.Values{},
 		Offer: c.Offer, Conclusion: c.Conclusion, Lost: c.Lost,

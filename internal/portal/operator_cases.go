@@ -49,7 +49,7 @@ func (p *portal) cases(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := &casesPage{frame: p.frame("Cases"), First: before.ID.IsZero()}
+	page := &casesPage{frame: p.deskFrame("Cases"), First: before.ID.IsZero()}
 	if len(all) > casesAPage {
 		all = all[:casesAPage]
 		last := all[casesAPage-1]

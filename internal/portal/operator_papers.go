@@ -107,7 +107,7 @@ func (p *portal) notificationPage(r *http.Request) (*paperPage, error) {
 	}
 	at := "/operator/cases/" + id.String()
 	page := &paperPage{
-		frame: p.frame(n.doc.Title), Doc: n.doc, At: at + "/notification", Kinds: []string{"pdf", "html"}, Back: at, BackTo: "The case",
+		frame: p.deskFrame(n.doc.Title), Doc: n.doc, At: at + "/notification", Kinds: []string{"pdf", "html"}, Back: at, BackTo: "The case",
 		Case: id.String(), Phase: n.phase, Frozen: n.frozen, Given: url.Values{}, Decided: n.of.Notify,
 	}
 	if n.frozen {
@@ -203,7 +203,7 @@ func (p *portal) register(w http.ResponseWriter, r *http.Request) error {
 	}
 	doc := papers.Register(all, p.Incidents.Controller, on)
 	p.show(w, http.StatusOK, "paper", &paperPage{
-		frame: p.frame(doc.Title), Doc: doc, At: "/operator/register", Kinds: []string{"pdf", "html", "csv", "json"}, Back: "/operator", BackTo: "The desk",
+		frame: p.deskFrame(doc.Title), Doc: doc, At: "/operator/register", Kinds: []string{"pdf", "html", "csv", "json"}, Back: "/operator", BackTo: "The desk",
 	})
 	return nil
 }
@@ -257,7 +257,7 @@ func (p *portal) dpia(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.show(w, http.StatusOK, "paper", &paperPage{
-		frame: p.frame(doc.Title), Doc: doc, At: "/operator/dpia", Kinds: []string{"pdf", "html"}, Back: "/operator", BackTo: "The desk",
+		frame: p.deskFrame(doc.Title), Doc: doc, At: "/operator/dpia", Kinds: []string{"pdf", "html"}, Back: "/operator", BackTo: "The desk",
 	})
 	return nil
 }

@@ -37,7 +37,7 @@ const letterBytes = 256 << 10
 const mailTitle = "Enter a report that came as a letter"
 
 func (p *portal) mailPage() *mailPage {
-	return &mailPage{frame: p.frame(mailTitle), Given: url.Values{}, Languages: languages(), Now: p.Now().In(p.Zone).Format(momentForm)}
+	return &mailPage{frame: p.deskFrame(mailTitle), Given: url.Values{}, Languages: languages(), Now: p.Now().In(p.Zone).Format(momentForm)}
 }
 
 func (p *portal) mailForm(w http.ResponseWriter, _ *http.Request) error {

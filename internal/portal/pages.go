@@ -124,6 +124,7 @@ type frame struct {
 	Zone    string // of the times on the page
 	Lang    string // of a page for somebody without an account; empty for English
 	Skip    string // the link to the content, in that language
+	Desk    bool   // the page is the operator's
 	notices
 }
 
@@ -163,6 +164,13 @@ func (p *portal) noticesOf(ctx context.Context, who identity.Verified) func() no
 
 func (p *portal) frame(title string) frame {
 	return frame{Title: title, Zone: p.Now().In(p.Zone).Format("MST")}
+}
+
+// deskFrame is the frame of an operator's page.
+func (p *portal) deskFrame(title string) frame {
+	f := p.frame(title)
+	f.Desk = true
+	return f
 }
 
 // frameOf is the frame of a signed-in person's page.
