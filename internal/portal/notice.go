@@ -26,7 +26,8 @@ type noticeView struct {
 // noticesPage lists what a person was told of.
 type noticesPage struct {
 	frame
-	Notices []noticeView
+	Notices  []noticeView
+	Language string // of their subjects
 }
 
 func (p *portal) noticesList(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -41,6 +42,7 @@ func (p *portal) noticesList(w http.ResponseWriter, r *http.Request, v *visit) e
 	}
 	page := &noticesPage{frame: p.frameOf(v, "What you should know", "opened")}
 	for _, n := range all {
+		page.Language = string(n.Text.Language.Or())
 		page.Notices = append(page.Notices, noticeView{
 			n.Incident.String(), n.Text.Subject, p.clock(n.Told), countText(countOf(runsOf(n.Items)), "recording"), slices.Contains(unread, n.Incident),
 		})

@@ -186,8 +186,9 @@ func (p *portal) reportedPage(w http.ResponseWriter, r *http.Request, secret str
 // reportsPage lists what the person reported.
 type reportsPage struct {
 	frame
-	Done    []string // the acknowledgement of the one that has just come in
-	Reports []reportedView
+	Done     []string // the acknowledgement of the one that has just come in
+	Reports  []reportedView
+	Language string // of Done and of the steps
 }
 
 func (p *portal) reports(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -199,7 +200,11 @@ func (p *portal) showReports(w http.ResponseWriter, r *http.Request, v *visit, d
 	if err != nil {
 		return err
 	}
-	page := &reportsPage{frame: p.frameOf(v, "Your reports", "opened"), Done: done}
+	language, err := p.Incidents.Language(r.Context(), v.who.Account())
+	if err != nil {
+		return err
+	}
+	page := &reportsPage{frame: p.frameOf(v, "Your reports", "opened"), Done: done, Language: string(language.Or())}
 	for _, s := range all {
 		page.Reports = append(page.Reports, p.reportedView(s))
 	}
