@@ -32,6 +32,7 @@ func rows() []row {
 		{"speech", []string{"wyoming", "sound"}},
 		{"archive", []string{"seal"}},
 		{"ledger", []string{"store"}},
+		{"ledger/ledgertest", []string{"ledger"}},
 		{"identity", []string{"seal", "store", "ledger", "notify"}},
 		{"vault", []string{"seal", "blob", "store", "ledger", "identity"}},
 		{"vault/vaulttest", []string{"vault", "seal", "blob", "blob/files", "store", "store/sqlite", "ledger", "identity", "sound"}},
@@ -113,7 +114,7 @@ func cryptoEverywhere() []string {
 // cryptoOf lists by room what else it may import; seal may everything.
 func cryptoOf(room string) []string {
 	switch room {
-	case "ledger": // signs checkpoints: C2SP signed-note
+	case "ledger", "ledger/ledgertest": // signs checkpoints: C2SP signed-note
 		return []string{"crypto/ed25519", "golang.org/x/mod/sumdb/note"}
 	case "archive": // checks the service's signature under a sealed archive's manifest: C2SP signed-note
 		return []string{"golang.org/x/mod/sumdb/note"}
