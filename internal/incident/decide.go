@@ -42,61 +42,6 @@ func bounded(texts ...string) error {
 	return nil
 }
 
-// Widen adds a cause to what is looked for, with reasons, and computes anew.
-func (d *Desk) Widen(ctx context.Context, id hearkeep.IncidentID, c Clause) error {
-	c.Without = false
-	return d.look(ctx, id, c, StepWidened)
-}
-
-// Narrow takes what a clause finds out of a case again, with reasons.
-func (d *Desk) Narrow(ctx context.Context, id hearkeep.IncidentID, c Clause) error {
-	c.Without = true
-	return d.look(ctx, id, c, StepNarrowed)
-}
-
-// maxClauses of one case.
-const maxClauses = 50
-
-func (d *Desk) look(ctx context.Context, id hearkeep.IncidentID, clause Clause, kind string) (err error) {
-	if clause.Reason, err = reason(clause.Reason, "Say why."); err != nil {
-		return err
-	}
-	if err := clause.check(); err != nil {
-		return err
-	}
-	return d.change(ctx, id, kind, func(c *docket) error {
-		if len(c.file.Clauses) >= maxClauses {
-			return hearkeep.Errorf(hearkeep.TooMany, "This case looks for %d causes, which is as many as there can be.", maxClauses)
-		}
-		c.file.Clauses = append(c.file.Clauses, clause)
-		if err := c.step(ctx, kind, noted{by: hearkeep.RoleOperator, text: clause.Reason}); err != nil {
-			return err
-		}
-		return c.compute(ctx)
-	})
-}
-
-// check refuses a clause that names more than one thing, or everything ever.
-func (c Clause) check() error {
-	named := 0
-	for _, is := range []bool{!c.Archive.IsZero(), c.Session != "", !c.Account.IsZero(), !c.Binding.IsZero(), !c.Vault.IsZero()} {
-		if is {
-			named++
-		}
-	}
-	switch {
-	case named > 1:
-		return hearkeep.Errorf(hearkeep.Invalid, "A cause names one thing.").WithHint("Add one for each.")
-	case named == 0 && (c.From.IsZero() || c.To.IsZero()):
-		return hearkeep.Errorf(hearkeep.Invalid, "A window of time has a begin and an end.")
-	case !c.From.IsZero() && !c.To.IsZero() && !c.From.Before(c.To):
-		return hearkeep.Errorf(hearkeep.Invalid, "The end comes after the begin.")
-	case !c.Archive.IsZero() && (!c.From.IsZero() || !c.To.IsZero()):
-		return hearkeep.Errorf(hearkeep.Invalid, "An archive is looked for as a whole, without times.")
-	}
-	return nil
-}
-
 // Assess keeps the scored, reasoned form (B4), and computes anew what it says.
 func (d *Desk) Assess(ctx context.Context, id hearkeep.IncidentID, a Assessment) error {
 	for _, s := range []*string{&a.Nature, &a.Consequences, &a.Measures, &a.Reasons} {

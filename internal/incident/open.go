@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -124,14 +125,19 @@ func roleOf(via hearkeep.ReportVia) hearkeep.Role {
 	return hearkeep.RoleSystem
 }
 
-// compute works out anew who is affected. Whoever is new is told within
-// TellWithin, unless that is held.
+// compute works out anew who is affected.
 func (c *docket) compute(ctx context.Context) error {
-	was, err := c.tx.Incidents.Affected(ctx, c.ID)
+	scope, err := affected(ctx, c.tx, c.file.Clauses)
 	if err != nil {
 		return err
 	}
-	scope, err := affected(ctx, c.tx, c.file.Clauses)
+	return c.keep(ctx, scope)
+}
+
+// keep stores who is affected. Whoever is new is told within TellWithin, unless
+// that is held.
+func (c *docket) keep(ctx context.Context, scope Scope) error {
+	was, err := c.tx.Incidents.Affected(ctx, c.ID)
 	if err != nil {
 		return err
 	}
@@ -158,12 +164,25 @@ func (c *docket) compute(ctx context.Context) error {
 // adds reports whether somebody is affected of whom, or of whose recordings,
 // nothing was known.
 func adds(was, is []store.Affected) bool {
-	for _, a := range store.KeepTold(was, is) {
-		if a.Told.IsZero() && !slices.ContainsFunc(was, func(o store.Affected) bool {
-			return o.Account == a.Account && o.Vault == a.Vault && o.Binding == a.Binding && o.From <= a.From && a.To <= o.To
-		}) {
-			return true
+	type door struct {
+		account hearkeep.AccountID
+		vault   hearkeep.VaultID
+		binding hearkeep.BindingID
+	}
+	known := map[door][]hearkeep.Run{}
+	for _, o := range was {
+		at := door{o.Account, o.Vault, o.Binding}
+		known[at] = append(known[at], o.Run)
+	}
+	for _, runs := range known { // each as far as any that began before it
+		slices.SortFunc(runs, func(a, b hearkeep.Run) int { return cmp.Compare(a.From, b.From) })
+		for i := 1; i < len(runs); i++ {
+			runs[i].To = max(runs[i].To, runs[i-1].To)
 		}
 	}
-	return false
+	return slices.ContainsFunc(store.KeepTold(was, is), func(a store.Affected) bool {
+		runs := known[door{a.Account, a.Vault, a.Binding}]
+		after, _ := slices.BinarySearchFunc(runs, a.From+1, func(r hearkeep.Run, n hearkeep.Number) int { return cmp.Compare(r.From, n) })
+		return a.Told.IsZero() && (after == 0 || runs[after-1].To < a.To)
+	})
 }

@@ -205,8 +205,8 @@ func (s *search) keepers(life *lifetime, vault hearkeep.VaultID, binding hearkee
 			all[k].To = r.Number
 			return
 		}
-		i := slices.IndexFunc(life.generations, func(g store.Generation) bool { return g.N == r.Generation })
-		if last = r.Generation; i >= 0 {
+		i, there := slices.BinarySearchFunc(life.generations, r.Generation, func(g store.Generation, n hearkeep.Generation) int { return cmp.Compare(g.N, n) })
+		if last = r.Generation; there {
 			all = append(all, keeper{hearkeep.Run{Binding: binding, From: r.Number, To: r.Number}, life.generations[i].Keyholders, r.Generation})
 		}
 	})

@@ -210,12 +210,14 @@ func KeepTold(was, rows []Affected) []Affected {
 	return out
 }
 
-// split cuts a at the edges of what was told, which is sorted.
+// split cuts a at the edges of what was told: ascending rows, none of which
+// overlap.
 func (a Affected) split(told []Affected) (parts []Affected) {
 	rest := a
-	for _, t := range told {
-		if t.To < rest.From || t.From > rest.To {
-			continue
+	first, _ := slices.BinarySearchFunc(told, a.From, func(t Affected, n hearkeep.Number) int { return cmp.Compare(t.To, n) })
+	for _, t := range told[first:] {
+		if t.From > rest.To {
+			break
 		}
 		if t.From > rest.From {
 			fresh := rest
