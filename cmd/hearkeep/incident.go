@@ -160,7 +160,7 @@ func tellCases(w io.Writer, cases []caseLine, now time.Time) error {
 	return t.Flush()
 }
 
-func minute(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
+func minute(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
 
 // caseShown is one case: of texts, that they are there.
 type caseShown struct {
