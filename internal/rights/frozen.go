@@ -200,16 +200,36 @@ func (f *frozen) entries(by actor, row store.Request) (entries []ledger.Entry) {
 	return entries
 }
 
-// sendTo counts what of an archive was written.
+// sendTo counts what of an archive was written, and asks now and then whether
+// more of it may be: a long download is not finished only since it had begun.
 type sendTo struct {
 	io.Writer
-	n int64
+	n     int64
+	asked time.Time
+	may   func() error
 }
 
-func (s *sendTo) Write(b []byte) (int, error) {
-	n, err := s.Writer.Write(b)
-	s.n += int64(n)
-	return n, err
+// askEvery is how often sendTo asks, between pieces of at most sendPiece bytes.
+const (
+	askEvery  = time.Second
+	sendPiece = 64 << 10
+)
+
+func (s *sendTo) Write(b []byte) (wrote int, err error) {
+	for wrote < len(b) {
+		if now := time.Now(); now.Sub(s.asked) >= askEvery {
+			if err := s.may(); err != nil {
+				return wrote, err
+			}
+			s.asked = now
+		}
+		n, err := s.Writer.Write(b[wrote:min(len(b), wrote+sendPiece)])
+		s.n += int64(n)
+		if wrote += n; err != nil {
+			return wrote, err
+		}
+	}
+	return wrote, nil
 }
 
 // ended writes down that all of an archive was written, once, and answers its

@@ -289,7 +289,7 @@ func (d *Desk) send(ctx context.Context, f *frozen, by actor, w io.Writer, from,
 	if err := d.begin(ctx, f, by, first); err != nil {
 		return wrapped(err, "begin to send", f.ID)
 	}
-	counted := &sendTo{Writer: w}
+	counted := &sendTo{Writer: w, asked: time.Now(), may: func() error { return d.notReported(ctx, f.ID) }}
 	err := write(counted)
 	if end := d.ended(ctx, f, from, counted.n); end != nil { // its person has it; the next reading answers it
 		d.Log.Error("that an archive was sent is not written down yet", "archive", f.ID, "err", end)

@@ -52,3 +52,38 @@ func TestReportedArchive(t *testing.T) {
 	o.must(o.desk.Send(ctx, anna.Who, a.ID, &part, 100, a.Size))
 	o.must(o.desk.SendSealed(ctx, fetch, &part, 100, sealed.Size))
 }
+
+// slowly is a reader of an archive who takes it slowly: it is reported when the
+// first of it has arrived.
+type slowly struct {
+	bytes.Buffer
+	report func()
+}
+
+func (s *slowly) Write(b []byte) (int, error) {
+	if s.report != nil {
+		s.report()
+		s.report = nil
+	}
+	time.Sleep(askEvery / 2)
+	return s.Buffer.Write(b)
+}
+
+// What is reported while it leaves does not leave to its end.
+func TestReportedWhileItLeaves(t *testing.T) {
+	o, ctx := openOffice(t), t.Context()
+	anna := o.person("Anna")
+	for range 4 {
+		o.says(anna, "annas canary")
+	}
+	a, err := o.desk.Prepare(ctx, anna.Who, o.asks(anna, hearkeep.RequestAccess).ID)
+	o.must(err)
+	to := &slowly{report: func() {
+		r := store.Report{ID: hearkeep.NewID[hearkeep.ReportID](), What: "not mine", Via: hearkeep.ReportForm, Archive: a.ID, At: now()}
+		o.must(o.home.Store.Update(ctx, func(tx *store.Tx) error { return tx.Incidents.InsertReport(ctx, r) }))
+	}}
+	o.wants(hearkeep.Conflict, "reported on its way", o.desk.Send(ctx, anna.Who, a.ID, to, 0, a.Size))
+	if to.Len() == 0 || int64(to.Len()) >= a.Size {
+		t.Errorf("got %d of %d bytes, want some and not all", to.Len(), a.Size)
+	}
+}
