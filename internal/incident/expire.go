@@ -44,9 +44,9 @@ func alarmAt(row store.Incident, now time.Time) int {
 
 // Expire runs the clocks: takes up new reports, tells people whose hour is
 // over, raises the alarms at 24, 12, 3 and 0 hours, brings the delivery log up
-// to date. What fails for one case keeps no other from its turn.
+// to date, removes what others wrote of cases long closed. What fails for one case keeps no other from its turn.
 func (d *Desk) Expire(ctx context.Context, now time.Time) error {
-	failed := []error{d.lookAtRows(ctx, now), d.takeUpNew(ctx)}
+	failed := []error{d.lookAtRows(ctx, now), d.forget(ctx, now), d.takeUpNew(ctx)}
 	var open []store.Incident
 	err := d.Store.View(ctx, func(tx *store.Tx) (err error) {
 		open, err = tx.Incidents.OpenIncidents(ctx, maxOpen)

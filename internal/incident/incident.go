@@ -64,6 +64,7 @@ type Desk struct {
 	forms    counts        // reports by form, by network
 	counts   counts        // of accounts, doors and addresses
 	looked   looked        // at the rows
+	forgot   looked        // what others wrote
 	even     time.Duration // fileEvenly, but in tests
 }
 
