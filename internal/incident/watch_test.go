@@ -236,6 +236,10 @@ func TestAttacksAreReported(t *testing.T) {
 			w.SQL(t, "DELETE FROM recordings WHERE id = ?", two[:])
 			must(t, w.Keep.CheckNumbers(t.Context(), now))
 			must(t, w.Keep.CheckNumbers(t.Context(), now))
+			told := slices.DeleteFunc(w.Mail.To(anna.Who.Account()), func(topic string) bool { return topic != "numbers missing" })
+			if len(told) != 1 {
+				t.Errorf("who holds the vault: got %d letters, want one", len(told))
+			}
 		}, []string{vault.WhatNumbers}},
 		{"a restored backup", func(t *testing.T, w *watched, anna, _ vaulttest.Person) {
 			w.write(t, ledger.Entry{Kind: ledger.KindBackup, Role: hearkeep.RoleOperator, Purpose: "restored from 2026-11-01T00:00:00Z", At: now})

@@ -128,13 +128,26 @@ func letterTakenOver(vault, by string) hearkeep.Letter {
 }
 
 func letterMissing(vault string, count int) hearkeep.Letter {
-	what := fmt.Sprintf("%d recordings were begun and are not there", count)
-	if count == 1 {
-		what = "one recording was begun and is not there"
-	}
 	return hearkeep.Letter{
 		Topic: "numbers missing", Subject: "Something that was begun is not in your keep",
 		Text: fmt.Sprintf("Hearkeep numbers what each door keeps, without a gap. When it started just now, it looked at %s: %s.\n\nWhere the power failed, or the machine stopped, while something was being kept, a few such numbers are normal, and nothing else is lost. Where it did not, or where they are many, somebody may have taken recordings away: ask whoever runs this keep. That it happened is written down.",
-			vault, what),
+			vault, notThere(count)),
 	}
+}
+
+// letterTaken tells of what is missing while the program runs: no crash
+// explains that.
+func letterTaken(vault string, count int) hearkeep.Letter {
+	return hearkeep.Letter{
+		Topic: "numbers missing", Subject: "Recordings are missing from your keep",
+		Text: fmt.Sprintf("Hearkeep numbers what each door keeps, without a gap. It looked at %s just now: %s.\n\nNobody erased them, and Hearkeep was not stopped in between: they were lost, or somebody took them out of the database. Whether they can be heard by anybody is not known; without a key of that vault they cannot. Ask whoever runs this keep. Which numbers they are stands in the ledger, and until that is settled no archive of that vault is made.",
+			vault, notThere(count)),
+	}
+}
+
+func notThere(count int) string {
+	if count == 1 {
+		return "one recording was begun and is not there"
+	}
+	return fmt.Sprintf("%d recordings were begun and are not there", count)
 }

@@ -46,7 +46,9 @@ func (k *Keep) CheckNumbers(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// reportMissing opens a report of missing numbers, unless one is open.
+// reportMissing opens a report of missing numbers, unless one is open, and
+// tells who holds the vault. Which numbers of which doors they are stands in
+// the ledger's entry, which they can read.
 func (k *Keep) reportMissing(ctx context.Context, s *Stop, now time.Time) error {
 	r := store.Report{
 		ID: hearkeep.NewID[hearkeep.ReportID](), What: WhatNumbers, Via: hearkeep.ReportSelf,
@@ -64,10 +66,18 @@ func (k *Keep) reportMissing(ctx context.Context, s *Stop, now time.Time) error 
 		if err := tx.Incidents.InsertReport(ctx, r); err != nil {
 			return err
 		}
-		_, err := k.ledger.Append(ctx, tx, ledger.Entry{
+		v, err := tx.Vaults.Vault(ctx, s.Vault)
+		if err != nil {
+			return err
+		}
+		holders, err := k.toldOf(ctx, tx, s.Vault)
+		if err != nil {
+			return err
+		}
+		reported := ledger.Entry{
 			Kind: ledger.KindReported, Role: hearkeep.RoleSystem, Vault: &s.Vault, Binding: &s.Binding,
-			Purpose: WhatNumbers, Count: count, Report: &r.ID,
-		})
-		return err
+			Purpose: WhatNumbers, Count: count, Items: s.Missing, Report: &r.ID,
+		}
+		return k.tell(ctx, tx, []ledger.Entry{reported}, holders, letterTaken(k.called(v), count))
 	})
 }
