@@ -15,7 +15,7 @@ import (
 
 // scopes is how many random histories TestAffectedIsTheReference goes through;
 // the long form is behind make soak.
-var scopes = flag.Int("scopes", 400, "random histories to look through for who is affected")
+var scopes = flag.Int("scopes", 1000, "random histories to look through for who is affected")
 
 // errUndo takes a history out of the store again.
 var errUndo = errors.New("undone")
