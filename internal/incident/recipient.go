@@ -41,7 +41,7 @@ type askedOf struct {
 	Account  hearkeep.AccountID `json:"account,omitzero"`
 	Reach    string             `json:"reach,omitempty"`
 	Language hearkeep.Language  `json:"language,omitempty"`
-	Secret   string             `json:"secret,omitempty"` // until it was answered
+	Secret   string             `json:"secret,omitempty"` // until it was answered, where no letter went
 	Attested string             `json:"attested,omitempty"`
 }
 
@@ -50,7 +50,7 @@ type RecipientView struct {
 	store.Recipient                    // its State may be RecipientExpired here
 	Account         hearkeep.AccountID // whose channels were written to; zero for an e-mail address
 	Reach           string
-	Link            string // for somebody who is told by other means; empty once they attested
+	Link            string // for somebody whom no letter went to; empty once they attested
 	Attested        string // their name and what they attest, as they wrote it
 }
 
@@ -100,14 +100,17 @@ func (c *docket) ask(ctx context.Context, a askedOf) error {
 	row := store.Recipient{
 		ID: hearkeep.NewID[hearkeep.RecipientID](), Incident: c.ID, Hash: attestHash(a.Secret), State: RecipientAsked, Asked: c.now,
 	}
+	sent, err := c.writeTo(ctx, a)
+	if err != nil {
+		return err
+	}
+	if len(sent) > 0 {
+		a.Secret = "" // it stands in the letter, and whoever runs the keep attests in nobody's name
+	}
 	if row.Sealed, err = c.desk.seal(seal.HouseRecipient, row.ID, a); err != nil {
 		return err
 	}
 	if err := c.tx.Incidents.InsertRecipient(ctx, row); err != nil {
-		return err
-	}
-	sent, err := c.writeTo(ctx, a)
-	if err != nil {
 		return err
 	}
 	for _, letter := range sent {

@@ -115,7 +115,7 @@ type recipientView struct {
 	Attested string
 	Asked    clock
 	Ended    *clock
-	Link     string // for somebody who is told by other means; empty once they attested
+	Link     string // for somebody whom no letter went to; empty once they attested
 }
 
 type madeView struct {
